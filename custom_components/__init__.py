@@ -1,0 +1,1 @@
+"""Home Cluster as a custom integration of Home Assistant."""

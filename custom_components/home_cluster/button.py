@@ -1,0 +1,55 @@
+"""The restart button of a workload."""
+
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.components.button.const import ButtonDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import HomeClusterDescription, HomeClusterEntity
+from .hub import HomeClusterConfigEntry
+from .model.views import Control, WorkloadView
+
+# A restart goes on by itself after its first pod.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartDescription(ButtonEntityDescription, HomeClusterDescription[WorkloadView]):
+    """A button that replaces pods."""
+
+
+BUTTONS: Final = (
+    RestartDescription(
+        of=WorkloadView,
+        key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        control=Control.RESTART,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: HomeClusterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a button wherever a restart is possible, now and when devices come."""
+    entry.runtime_data.follow(BUTTONS, RestartButton, async_add_entities)
+
+
+class RestartButton(HomeClusterEntity, ButtonEntity):
+    """Replaces the pods, one at a time."""
+
+    @override
+    async def async_press(self) -> None:
+        assert isinstance(self.device.view, WorkloadView)
+        await self.hub.restart(self.device.view.ref)
+
+    @override
+    def _shown(self) -> Any:
+        return None

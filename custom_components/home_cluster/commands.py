@@ -1,0 +1,348 @@
+"""What people do with devices: one request each, and errors in plain words."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+import logging
+import time
+from typing import Final, NamedTuple, Protocol
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .kube.client import Client
+from .kube.errors import (
+    Conflict,
+    Forbidden,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
+from .kube.schema import Pod, Record, Ref
+from .model.views import WorkloadView
+from .remember import RememberedCounts
+from .restart import Evict, Phase, Restart, Wait
+from .rights import SCALABLE, SUSPENDABLE, Rights
+
+_LOGGER = logging.getLogger(__name__)
+
+TURN_ON: Final = "turn_on"
+TURN_OFF: Final = "turn_off"
+SET_REPLICAS: Final = "set_replicas"
+RESTART: Final = "restart"
+
+ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART)
+
+# Which words an error becomes, the first that fits.
+_CAUSES: Final = (
+    (Unreachable, "unreachable"),
+    (Unauthorized, "signed_out"),
+    (Forbidden, "not_allowed"),
+    (NotFound, "gone"),
+    (Conflict, "conflict"),
+    (TooManyRequests, "busy"),
+    (KubeError, "refused"),
+)
+CAUSES: Final = ("link_down", "budget", *(cause for _, cause in _CAUSES))
+
+# How long each pod may take to be replaced.
+PATIENCE: Final = timedelta(minutes=10)
+
+
+class Answer(NamedTuple):
+    """What the API server said a workload's count is, when, and the version it said so of."""
+
+    replicas: int
+    resource_version: str
+    uid: str
+    at: float
+
+
+class Answers:
+    """The answers that watches have not caught up with: an older event must not undo them."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._answers: dict[Ref, Answer] = {}
+
+    def put(self, ref: Ref, answer: Answer) -> None:
+        """Keep an answer until the watch tells the same or something later."""
+        self._answers[ref] = answer
+
+    def drop(self, ref: Ref) -> None:
+        """Forget an answer."""
+        self._answers.pop(ref, None)
+
+    def clear(self) -> None:
+        """Forget all: what is read after an outage is newer."""
+        self._answers.clear()
+
+    def newer_than(self, ref: Ref, record: Record, read_at: float) -> int | None:
+        """Return the count that was answered, if that is later than what the record tells.
+
+        `read_at` is when the last complete read of the record's collection was asked for: what is
+        read after an answer is newer, also from a store that was restored and counts its versions
+        from lower ones.
+        """
+        answer = self._answers.get(ref)
+        if answer is None:
+            return None
+        if (
+            record.uid != answer.uid
+            or read_at > answer.at
+            or _order(record.resource_version) >= _order(answer.resource_version)
+        ):
+            del self._answers[ref]
+            return None
+        return answer.replicas
+
+
+class Home(Protocol):
+    """What commands need of the hub."""
+
+    hass: HomeAssistant
+    entry: ConfigEntry
+    client: Client
+    counts: RememberedCounts
+    rights: Rights
+    answers: Answers
+    available: bool
+
+    def view(self, ref: Ref) -> WorkloadView | None:
+        """Return a workload that is a device."""
+
+    def pods(self, ref: Ref) -> tuple[Pod, ...]:
+        """Return the pods that it has now."""
+
+    def touch(self, ref: Ref) -> None:
+        """Write what is different."""
+
+    def listen_pods(self, ref: Ref, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call the listener at every change of the workload or its pods."""
+
+
+class Commands:
+    """The commands of one cluster. All raise `HomeAssistantError` with a translated sentence."""
+
+    def __init__(self, home: Home) -> None:
+        """Bind to the hub."""
+        self._home = home
+        self._locks: dict[Ref, asyncio.Lock] = {}
+        self._restarts: dict[Ref, asyncio.Task[None]] = {}
+
+    @callback
+    def stop(self) -> None:
+        """End what is under way."""
+        for task in self._restarts.values():
+            task.cancel()
+        self._restarts.clear()
+
+    async def power(self, ref: Ref, on: bool) -> None:
+        """Switch on with the count there was, or off, remembering it first."""
+        action = TURN_ON if on else TURN_OFF
+        async with self._lock(ref):
+            view = self._view(ref, action)
+            if not on and view.hints.protected:
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="protected",
+                    translation_placeholders={"device": view.name},
+                )
+            if view.power == on:
+                return
+            if ref.kind in SCALABLE:
+                await self._scale(view, self._home.counts.get(ref) if on else 0, action)
+                return
+            with self._words(view, action):
+                if ref.kind in SUSPENDABLE:
+                    record = await self._home.client.suspend(ref, not on)
+                else:
+                    record = await self._home.client.select_nodes(ref, on)
+            self._answered(view, int(on), record.resource_version)
+
+    async def set_replicas(self, ref: Ref, count: int) -> None:
+        """Set how many pods there should be."""
+        async with self._lock(ref):
+            view = self._view(ref, SET_REPLICAS)
+            if count < 1 and view.hints.protected:
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="protected",
+                    translation_placeholders={"device": view.name},
+                )
+            await self._scale(view, count, SET_REPLICAS)
+
+    async def restart(self, ref: Ref) -> None:
+        """Replace the pods one at a time.
+
+        Returns when the first is on its way; the others follow as their successors become ready.
+        """
+        view = self._view(ref, RESTART)
+        if ref in self._restarts:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="already_restarting",
+                translation_placeholders={"device": view.name},
+            )
+        if not view.power:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="is_off",
+                translation_placeholders={"device": view.name},
+            )
+        if not self._home.rights.may_evict(ref.namespace):
+            with self._words(view, RESTART):
+                await self._home.client.restart_rollout(ref)
+            return
+        machine = Restart(self._home.pods(ref), patience=PATIENCE)
+        if not machine.total:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="no_pods",
+                translation_placeholders={"device": view.name},
+            )
+        if await self._evict_first(view, machine):
+            task = self._home.entry.async_create_background_task(
+                self._home.hass,
+                self._go_on(view, machine),
+                f"home_cluster restart {view.name}",
+                eager_start=False,
+            )
+            self._restarts[ref] = task
+            task.add_done_callback(lambda _: self._restarts.pop(ref, None))
+
+    async def _evict_first(self, view: WorkloadView, machine: Restart) -> bool:
+        """Evict the first pod that is still there; False if all went by themselves."""
+        pods = self._home.pods(view.ref)
+        while isinstance(
+            step := machine.step(pods, view.desired, dt_util.utcnow()), Evict
+        ):
+            with self._words(view, RESTART):
+                try:
+                    await self._evict(step.pod)
+                except NotFound, Conflict:
+                    machine.gone()
+                    continue
+            machine.evicted(dt_util.utcnow())
+            return True
+        return False
+
+    async def _scale(self, view: WorkloadView, count: int, action: str) -> None:
+        if count == 0 and view.desired > 0:
+            # On disk first: a power cut between the two must not lose it.
+            await self._home.counts.keep(view.ref, view.desired)
+        with self._words(view, action):
+            answer = await self._home.client.scale(view.ref, count)
+        self._answered(view, answer.replicas, answer.resource_version)
+
+    def _answered(self, view: WorkloadView, count: int, resource_version: str) -> None:
+        if self._home.available:
+            self._home.answers.put(
+                view.ref,
+                Answer(count, resource_version, view.uid, time.monotonic()),
+            )
+            self._home.touch(view.ref)
+
+    async def _evict(self, pod: Pod) -> None:
+        await self._home.client.evict(pod.namespace, pod.name, uid=pod.uid)
+
+    async def _go_on(self, view: WorkloadView, machine: Restart) -> None:
+        """Replace the pods after the first, each when its predecessor's successor is ready."""
+        ref = view.ref
+        changed = asyncio.Event()
+        unsubscribe = self._home.listen_pods(ref, changed.set)
+        try:
+            while True:
+                changed.clear()
+                now_view = self._home.view(ref)
+                desired = now_view.desired if now_view is not None else 0
+                step = machine.step(self._home.pods(ref), desired, dt_util.utcnow())
+                if step is None:
+                    break
+                if isinstance(step, Evict) and not self._home.available:
+                    await changed.wait()
+                elif isinstance(step, Evict):
+                    await self._evict_next(machine, step.pod)
+                else:
+                    await _wait(changed, step)
+        except KubeError as err:
+            _LOGGER.warning("The restart of %s ended early: %s", view.name, err)
+            return
+        finally:
+            unsubscribe()
+        if machine.phase is Phase.GIVEN_UP:
+            _LOGGER.warning(
+                "The restart of %s ended early: a new pod was not ready within %d minutes",
+                view.name,
+                PATIENCE.total_seconds() // 60,
+            )
+
+    async def _evict_next(self, machine: Restart, pod: Pod) -> None:
+        try:
+            await self._evict(pod)
+        except NotFound, Conflict:
+            machine.gone()
+        except Unreachable, TooManyRequests:
+            machine.refused(dt_util.utcnow())
+        else:
+            machine.evicted(dt_util.utcnow())
+
+    def _view(self, ref: Ref, action: str) -> WorkloadView:
+        view = self._home.view(ref)
+        if view is None or not self._home.available:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key=f"{action}_{'gone' if view is None else 'link_down'}",
+                translation_placeholders=_words_of(ref, view),
+            )
+        return view
+
+    def _lock(self, ref: Ref) -> asyncio.Lock:
+        return self._locks.setdefault(ref, asyncio.Lock())
+
+    @contextmanager
+    def _words(self, view: WorkloadView, action: str) -> Iterator[None]:
+        """Turn an error of the cluster into a sentence about the device."""
+        try:
+            yield
+        except KubeError as err:
+            cause = next(cause for kind, cause in _CAUSES if isinstance(err, kind))
+            if isinstance(err, TooManyRequests) and err.cause == "DisruptionBudget":
+                cause = "budget"
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key=f"{action}_{cause}",
+                translation_placeholders={
+                    **_words_of(view.ref, view),
+                    "error": err.message,
+                },
+            ) from err
+
+
+def _words_of(ref: Ref, view: WorkloadView | None) -> dict[str, str]:
+    return {
+        "device": view.name if view is not None else ref.name,
+        "namespace": ref.namespace,
+    }
+
+
+def _order(resource_version: str) -> int:
+    """Return a resource version as the number that it is since Kubernetes 1.35."""
+    return int(resource_version) if resource_version.isdecimal() else 0
+
+
+async def _wait(changed: asyncio.Event, step: Wait) -> None:
+    """Wait until the pods change, or until the moment of the step."""
+    try:
+        async with asyncio.timeout(
+            max(0.0, (step.until - dt_util.utcnow()).total_seconds())
+        ):
+            await changed.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,30 @@
+"""Constants of the Home Cluster integration."""
+
+from typing import Final
+
+DOMAIN: Final = "home_cluster"
+
+# Reads kubeconfigs whose credentials come from a plugin or an identity provider. 75 MB, so fetched
+# only when one is used.
+KUBERNETES_REQUIREMENT: Final = "kubernetes>=36,<38"
+
+# How the API server is reached (entry data).
+CONF_METHOD: Final = "method"
+METHOD_IN_CLUSTER: Final = "in_cluster"
+METHOD_KUBECONFIG: Final = "kubeconfig"
+METHOD_TOKEN: Final = "token"
+CONF_KUBECONFIG: Final = "kubeconfig"
+CONF_CONTEXT: Final = "context"
+# Credentials copied out of a kubeconfig, so that nothing needs to read it again.
+CONF_STATIC: Final = "static"
+CONF_URL: Final = "url"
+CONF_TOKEN: Final = "token"
+CONF_CA: Final = "ca"
+CONF_VERIFY_SSL: Final = "verify_ssl"
+
+# What becomes a device (entry options).
+CONF_MODE: Final = "mode"
+MODE_LABELLED: Final = "labelled"
+MODE_NAMESPACES: Final = "namespaces"
+MODE_ALL: Final = "all"
+CONF_NAMESPACES: Final = "namespaces"

@@ -1,0 +1,536 @@
+"""One cluster: what is in it becomes devices, and what people do with the devices goes to it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+import logging
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .absence import Absences
+from .commands import Answers, Commands
+from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
+from .devices import CLUSTER, ClusterView, Device, Devices, key_of, ref_of
+from .digest import Digest
+from .judge import Judge
+from .kube.client import Client
+from .kube.cluster import Cluster, LinkState
+from .kube.errors import KubeError
+from .kube.resources import RESOURCES
+from .kube.schema import Key, Kind, Pod, Ref
+from .lookout import withdraw_reauth
+from .model.index import Index
+from .model.views import Control, NodeView, WorkloadView
+from .oversight import Oversight
+from .own import own_pod
+from .rechecks import Rechecks
+from .remember import RememberedCounts, store_of
+from .rights import Rights
+from .roster import Description, Roster
+from .scope import Scope
+
+_LOGGER = logging.getLogger(__package__)
+
+type HomeClusterConfigEntry = ConfigEntry[Hub]
+
+SYNC_TIMEOUT: Final = 30
+
+
+class OtherCluster(Exception):
+    """At this address there is another cluster than the entry's."""
+
+
+class Hub:
+    """Follows one cluster for one config entry.
+
+    `start` before platforms are set up, `stop` after they are unloaded. `available` says whether what
+    is shown is what the cluster says now.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: HomeClusterConfigEntry, client: Client
+    ) -> None:
+        """Prepare; nothing is asked yet."""
+        self.hass = hass
+        self.entry = entry
+        self.client = client
+        self.cluster_uid = entry.unique_id or ""
+        self.available = False
+        self.mode: str = entry.options.get(CONF_MODE, MODE_ALL)
+        self.namespaces: list[str] = list(entry.options.get(CONF_NAMESPACES, ()))
+        self._chosen = frozenset(self.namespaces)
+        self.rights = Rights(self.mode, self.namespaces)
+        self.counts = RememberedCounts(store_of(hass, entry.entry_id))
+        self.answers = Answers()
+        self.commands = Commands(self)
+        self.roster = Roster(hass, entry, self.may, self.unique_id)
+        self._devices = Devices(hass, entry.entry_id, self.cluster_uid)
+        self._oversight = Oversight(
+            hass,
+            entry,
+            client,
+            self.rights,
+            steady=lambda: self.available,
+            changed=self._rights_changed,
+            views=lambda: self.workloads.values(),
+        )
+        self._absences = Absences(
+            hass, entry, self._is_absent, self._gone, self._still_there
+        )
+        self._rechecks = Rechecks(hass, self._due)
+        self._begun = False
+        self._verified = False
+        self._problems: dict[str, str] = {}
+        self._failed: set[Ref] = set()
+        self._told: set[tuple[Ref, str]] = set()
+        self.cluster: Cluster
+        self.index: Index
+        self._followed = Scope()
+
+    # What entities use.
+
+    @property
+    def workloads(self) -> dict[Ref, WorkloadView]:
+        """The workloads that are devices."""
+        views = (device.view for device in self.roster.devices.values())
+        return {view.ref: view for view in views if isinstance(view, WorkloadView)}
+
+    @property
+    def nodes(self) -> dict[str, NodeView]:
+        """The nodes."""
+        views = (device.view for device in self.roster.devices.values())
+        return {view.name: view for view in views if isinstance(view, NodeView)}
+
+    def unique_id(self, device_key: str, key: str) -> str:
+        """Return an entity's unique id; it is a contract."""
+        return f"{self.cluster_uid}/{device_key}/{key}"
+
+    def listen(self, device_key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener when the device changed; returns what ends that."""
+        return self.roster.listen(device_key, listener)
+
+    @callback
+    def follow(
+        self,
+        descriptions: Iterable[Description],
+        entity_class: Callable[[Hub, Device, Any], Entity],
+        async_add_entities: AddConfigEntryEntitiesCallback,
+    ) -> None:
+        """Have an entity for every description that fits a device, now and from now on."""
+        self.roster.follow(
+            descriptions,
+            lambda device, description: entity_class(self, device, description),
+            async_add_entities,
+        )
+
+    def may(self, device: Device, control: Control) -> bool:
+        """Say whether a device may be controlled so; what runs Home Assistant keeps running."""
+        view = device.view
+        if not isinstance(view, WorkloadView):
+            return False
+        if view.ref in self.judge.own and control is not Control.RESTART:
+            return False
+        if view.hints.protected and control in (Control.POWER, Control.RUN):
+            return False
+        return self.rights.may(view, control)
+
+    async def power(self, ref: Ref, on: bool) -> None:
+        """Switch a workload on or off."""
+        await self.commands.power(ref, on)
+
+    async def set_replicas(self, ref: Ref, count: int) -> None:
+        """Set how many pods a workload should have."""
+        await self.commands.set_replicas(ref, count)
+
+    async def restart(self, ref: Ref) -> None:
+        """Replace a workload's pods, one at a time."""
+        await self.commands.restart(ref)
+
+    # What commands use.
+
+    def view(self, ref: Ref) -> WorkloadView | None:
+        """Return a workload that is a device."""
+        device = self.roster.devices.get(key_of(ref))
+        return (
+            device.view
+            if device is not None and isinstance(device.view, WorkloadView)
+            else None
+        )
+
+    def pods(self, ref: Ref) -> tuple[Pod, ...]:
+        """Return the pods that a workload has now."""
+        situation = self.index.situation(ref, dt_util.utcnow())
+        return situation.pods if situation is not None else ()
+
+    def listen_pods(self, ref: Ref, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener at every change of the workload or its pods, until told to stop."""
+        return self.roster.listen(_pods_key(ref), listener)
+
+    @callback
+    def touch(self, ref: Ref) -> None:
+        """Look at a workload again and write what is different, before this returns."""
+        self.digest.drop(ref)
+        self._look(ref, False)
+        self._refresh_cluster()
+
+    # Life.
+
+    async def start(self) -> None:
+        """Learn what the cluster has, and register its devices.
+
+        Raises `KubeError`, `OtherCluster`, or `TimeoutError` when the cluster does not tell its state.
+        """
+        await self.counts.load()
+        if await self.client.cluster_uid() != self.cluster_uid:
+            raise OtherCluster
+        await self._oversight.look()
+        followed = self.rights.scope
+        self.cluster = Cluster(
+            self.client,
+            kinds=followed.kinds,
+            on_change=self._on_change,
+            on_link=self._on_link,
+            review=self._oversight.review,
+            on_access=self._oversight.take,
+            create_task=self._create_task,
+        )
+        self.index = Index(self.cluster.store)
+        self.judge = Judge(
+            self.index,
+            self.answers,
+            self.counts,
+            self._rechecks,
+            self.cluster.read_at,
+        )
+        self.judge.own_pod = await self.hass.async_add_executor_job(own_pod)
+        self.digest = Digest(
+            self.hass.loop, self.index, self._look, self._refresh_cluster
+        )
+        try:
+            await self.cluster.start()
+            await self._wait_synced()
+            await self._begin(followed.kinds)
+            if self.rights.unseen:
+                # The namespaces of the devices, where rights may be other than in all of the cluster.
+                await self._oversight.look()
+            await self._oversight.try_at_first()
+        except BaseException:
+            await self.stop()
+            raise
+        self._followed = followed
+
+    @callback
+    def oversee(self) -> None:
+        """Have the account's rights decide about entities, now that there are any."""
+        self._oversight.start(self._followed)
+
+    async def stop(self) -> None:
+        """Let go of the cluster."""
+        self.available = False
+        self._begun = False
+        self.digest.stop()
+        self._oversight.stop()
+        self._absences.stop()
+        self._rechecks.stop()
+        self.commands.stop()
+        await self.cluster.stop()
+        await self.counts.save()
+
+    async def _wait_synced(self) -> None:
+        if not await self.cluster.wait_synced(SYNC_TIMEOUT):
+            raise self.cluster.error or TimeoutError
+
+    def _create_task(self, target: Any, name: str = "") -> asyncio.Task[Any]:
+        return self.entry.async_create_background_task(
+            self.hass, target, f"home_cluster {name or 'watch'}"
+        )
+
+    async def _begin(self, kinds: Mapping[Kind, tuple[str, ...] | None]) -> None:
+        """Make devices of what was read."""
+        name = self.entry.title
+        device = self._devices.add_cluster(name, self.cluster.version)
+        self.roster.admit(Device(CLUSTER, device, ClusterView()))
+        self._verified = True
+        self.available = self.cluster.link is LinkState.UP
+        self._begun = True
+        self.digest.take({kind: tuple(self.cluster.store(kind)) for kind in kinds})
+        await self.digest.settled()
+        self._refresh_cluster()
+        self._clear_out()
+
+    def _clear_out(self) -> None:
+        """Look after devices that an earlier run registered and that are not there now."""
+        for key in self._devices.known():
+            ref = ref_of(key)
+            if ref is None or key in self.roster.devices:
+                continue
+            if ref.key in self.cluster.store(ref.kind):
+                if ref.kind is not Kind.NODE and not self._is_chosen(ref):
+                    self._devices.remove(key)
+            elif self._deselected(ref):
+                self._devices.remove(key)
+            elif self.rights.scope.follows(ref.kind, ref.namespace):
+                self._absences.add(ref)
+
+    def _is_chosen(self, ref: Ref) -> bool:
+        return self.index.is_chosen(ref, self.mode, self._chosen)
+
+    def _deselected(self, ref: Ref) -> bool:
+        """Say whether the user chose other namespaces than that of this workload."""
+        return (
+            self.mode == MODE_NAMESPACES
+            and RESOURCES[ref.kind].namespaced
+            and ref.namespace not in self._chosen
+        )
+
+    def _out_of_sight(self, ref: Ref) -> bool:
+        """Say whether a workload cannot be seen where others were named: chosen out, or a right lost."""
+        return (
+            bool(self._chosen)
+            and RESOURCES[ref.kind].namespaced
+            and ref.namespace not in self._chosen
+            and not self.rights.scope.follows(ref.kind, ref.namespace)
+        )
+
+    # The link.
+
+    @callback
+    def _on_link(self, state: LinkState) -> None:
+        if not self._begun:
+            return
+        if state is LinkState.UP:
+            self._create_task(self._come_back(), "come back")
+            return
+        self._verified = False
+        if state is LinkState.UNAUTHORIZED:
+            self.entry.async_start_reauth(self.hass)
+        if self.available:
+            self.available = False
+            self.answers.clear()
+            self._wake_all()
+
+    async def _come_back(self) -> None:
+        """Show what the cluster says, once it has said all of it and is known to be the same one."""
+        await self.digest.indexed()
+        if (
+            not await self._verify()
+            or self.cluster.link is not LinkState.UP
+            or self.available
+        ):
+            return
+        self.available = True
+        withdraw_reauth(self.hass, self.entry)
+        self._wake_all()
+        self._absences.ask()
+        self._oversight.soon()
+
+    async def _verify(self) -> bool:
+        """Make sure that this is still the entry's cluster; a new one is the set-up's business."""
+        if not self._verified:
+            try:
+                uid = await self.client.cluster_uid()
+            except KubeError as err:
+                _LOGGER.debug("Could not ask the cluster who it is: %s", err)
+                return True
+            if uid != self.cluster_uid:
+                self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
+                return False
+            self._verified = True
+        return True
+
+    # What changes.
+
+    @callback
+    def _on_change(self, changes: Mapping[Kind, set[Key]]) -> None:
+        if self._begun:
+            self.digest.take(changes)
+
+    def _fail(self, ref: Ref) -> None:
+        """Show nothing of a device rather than something old, and say why, once."""
+        if ref not in self._failed:
+            self._failed.add(ref)
+            _LOGGER.exception("Unexpected error about %s", key_of(ref))
+        device = self.roster.devices.get(key_of(ref))
+        if device is not None and device.present:
+            device.present = False
+            self.roster.wake(device.key)
+
+    @callback
+    def _due(self, refs: Iterable[Ref]) -> None:
+        self.digest.mark(refs)
+
+    def _wake_all(self) -> None:
+        """Have every device looked at and written, the cluster's first."""
+        self._refresh_cluster(force=True)
+        refs = (ref_of(key) for key in tuple(self.roster.devices))
+        self.digest.mark((ref for ref in refs if ref is not None), force=True)
+
+    def _look(self, ref: Ref, force: bool) -> None:
+        try:
+            self._refresh(ref, force=force)
+        except Exception:  # noqa: BLE001
+            # One device that we fail to judge must not take the others with it.
+            self._fail(ref)
+
+    @callback
+    def _rights_changed(self) -> None:
+        for device in tuple(self.roster.devices.values()):
+            self.roster.refit(device)
+            if not self.rights.doubtful:
+                self.roster.sweep(device)
+        # What may not be read any more is not known any more.
+        self._wake_all()
+
+    def _refresh(self, ref: Ref, *, force: bool) -> None:
+        """Make one device's view anew; add, write or miss it."""
+        key = key_of(ref)
+        device = self.roster.devices.get(key)
+        record = self.cluster.store(ref.kind).get(ref.key)
+        if record is None:
+            if device is not None:
+                self._absences.add(ref)
+                if force:
+                    self.roster.wake(key)
+            return
+        self._absences.discard(ref)
+        now = dt_util.utcnow()
+        view: WorkloadView | NodeView | None
+        if ref.kind is Kind.NODE:
+            view = self.judge.node(ref, now)
+        elif self._is_chosen(ref):
+            known = device.view if device is not None else None
+            before = known.health if isinstance(known, WorkloadView) else None
+            self.roster.wake(_pods_key(ref))
+            view = self.judge.workload(ref, record, before, now)
+        elif device is not None:
+            self._remove(key)
+            return
+        else:
+            return
+        if view is None:
+            return
+        if device is None:
+            self._admit(key, view)
+            return
+        old = device.view
+        present = self.rights.scope.follows(ref.kind, ref.namespace)
+        if view == old and device.present is present and not force:
+            return
+        device.view = view
+        device.present = present
+        if _described(view) != _described(old):
+            device.entry = self._register(view)
+        if view != old:
+            self.roster.refit(device)
+        self._note_problem(key, view)
+        self.roster.wake(key)
+
+    def _admit(self, key: str, view: WorkloadView | NodeView) -> None:
+        """Make a device of something new."""
+        self.roster.admit(Device(key, self._register(view), view))
+        self._note_problem(key, view)
+        if isinstance(view, WorkloadView):
+            self.rights.add_place(view.ref.namespace)
+            self._oversight.soon()
+
+    def _register(self, view: WorkloadView | NodeView) -> dr.DeviceEntry:
+        if isinstance(view, NodeView):
+            return self._devices.add_node(view)
+        for hint in view.hints.dropped:
+            if (view.ref, hint) not in self._told:
+                self._told.add((view.ref, hint))
+                _LOGGER.warning("A hint of %s is ignored: %s", key_of(view.ref), hint)
+        return self._devices.add_workload(view)
+
+    def _note_problem(self, key: str, view: WorkloadView | NodeView) -> None:
+        if isinstance(view, WorkloadView) and view.health.problem:
+            self._problems[key] = view.name
+        else:
+            self._problems.pop(key, None)
+
+    def _refresh_cluster(self, *, force: bool = False) -> None:
+        device = self.roster.devices[CLUSTER]
+        view = ClusterView(
+            reachable=self.available,
+            version=self.cluster.version,
+            latency=self.cluster.latency,
+            workloads=tuple(sorted(self._problems.values())),
+        )
+        if view != device.view or force:
+            if (
+                isinstance(device.view, ClusterView)
+                and view.version != device.view.version
+            ):
+                device.entry = self._devices.add_cluster(self.entry.title, view.version)
+            device.view = view
+            self.roster.wake(CLUSTER)
+
+    # What goes.
+
+    async def _is_absent(self, ref: Ref) -> bool:
+        """Ask whether an object is really gone; True only of the entry's own cluster, as it is now."""
+        if not self.available or not await self._verify() or not self._verified:
+            raise KubeError("the cluster is not known to be there")
+        absent = await self.cluster.confirm_absent(ref)
+        return absent and ref.key not in self.cluster.store(ref.kind)
+
+    async def is_stale(self, device: dr.AnyDeviceEntry) -> bool:
+        """Say whether a registered device stands for nothing in the cluster any more."""
+        key = self._devices.key_of(device)
+        ref = ref_of(key) if key is not None else None
+        if key == CLUSTER or key in self.roster.devices:
+            return False
+        if ref is None:
+            # Of no cluster that this entry knows.
+            return True
+        try:
+            return (
+                self._deselected(ref)
+                or self._out_of_sight(ref)
+                or await self._is_absent(ref)
+            )
+        except KubeError:
+            return False
+
+    def key_of(self, device: dr.AnyDeviceEntry) -> str | None:
+        """Return the key of a registered device, None if it is not of this cluster."""
+        return self._devices.key_of(device)
+
+    @callback
+    def _gone(self, ref: Ref) -> None:
+        self._remove(key_of(ref))
+        self._refresh_cluster()
+
+    @callback
+    def _still_there(self, ref: Ref) -> None:
+        """It exists, but nothing tells of it: what is shown of it may be old."""
+        device = self.roster.devices.get(key_of(ref))
+        if device is not None and device.present:
+            device.present = False
+            self.roster.wake(device.key)
+
+    def _remove(self, key: str) -> None:
+        self._problems.pop(key, None)
+        if (ref := ref_of(key)) is not None:
+            self._rechecks.set(ref, None)
+            self.answers.drop(ref)
+        self.roster.dismiss(key)
+        self._devices.remove(key)
+
+
+def _pods_key(ref: Ref) -> str:
+    return f"{key_of(ref)}/pods"
+
+
+def _described(view: object) -> tuple[Any, ...]:
+    """Return what the device registry shows of a view."""
+    if isinstance(view, WorkloadView):
+        return (view.name, view.version, view.image, view.hints)
+    if isinstance(view, NodeView):
+        return (view.name, view.version, view.architecture, view.os_image)
+    return ()

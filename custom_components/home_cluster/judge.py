@@ -1,0 +1,78 @@
+"""What is known of a device: its objects, judged, less what an answer overtook."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from .commands import Answers
+from .kube.schema import Kind, Record, Ref
+from .model.index import Index
+from .model.situation import Situation
+from .model.view import workload_view
+from .model.views import Health, NodeView, WorkloadView
+from .own import OwnPod
+from .rechecks import Rechecks
+from .remember import RememberedCounts
+from .rights import SCALABLE
+
+# How often an answer that no watch has confirmed is held against what was read since.
+RECHECK_ANSWER: Final = timedelta(seconds=1)
+
+
+class Judge:
+    """Makes views. `own` are the workloads that run Home Assistant itself.
+
+    `read_at` says when the last complete read of an object's collection was asked for.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        answers: Answers,
+        counts: RememberedCounts,
+        rechecks: Rechecks,
+        read_at: Callable[[Ref], float],
+    ) -> None:
+        """Bind to what is known."""
+        self._index = index
+        self._answers = answers
+        self._counts = counts
+        self._rechecks = rechecks
+        self._read_at = read_at
+        self.own_pod: OwnPod | None = None
+        self.own: set[Ref] = set()
+
+    def node(self, ref: Ref, now: datetime) -> NodeView | None:
+        """Return a node, None if there is none."""
+        view = self._index.node(ref.name, now)
+        self._rechecks.set(ref, view.recheck if view is not None else None)
+        return view
+
+    def workload(
+        self, ref: Ref, record: Record, before: Health | None, now: datetime
+    ) -> WorkloadView | None:
+        """Return a workload, None if there is none; `before` is its health as last judged."""
+        situation = self._index.situation(ref, now, before)
+        if situation is None:
+            return None
+        view = workload_view(situation)
+        self._rechecks.set(ref, view.health.recheck)
+        self._recognise(ref, situation)
+        answer = self._answers.newer_than(ref, record, self._read_at(ref))
+        if answer is not None:
+            again = now + RECHECK_ANSWER
+            due = view.health.recheck
+            self._rechecks.set(ref, again if due is None else min(due, again))
+            # A DaemonSet's count is the nodes' business, not the answer's.
+            desired = view.desired if ref.kind is Kind.DAEMON_SET else answer
+            return replace(view, power=answer > 0, desired=desired)
+        if ref.kind in SCALABLE and view.autoscaler is None:
+            self._counts.learn(ref, view.desired)
+        return view
+
+    def _recognise(self, ref: Ref, situation: Situation) -> None:
+        if self.own_pod is not None and any(
+            self.own_pod.is_(pod) for pod in situation.pods
+        ):
+            self.own.add(ref)

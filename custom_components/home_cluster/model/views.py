@@ -1,0 +1,158 @@
+"""What the rest of the integration sees of the cluster: immutable views, equal when nothing changed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ..kube.schema import Ref
+
+
+class Status(StrEnum):
+    """What a device is doing, for people."""
+
+    OFF = "off"
+    STOPPING = "stopping"
+    UPDATING = "updating"
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    FAILING = "failing"
+    PAUSED = "paused"
+    IDLE = "idle"
+    COMPLETED = "completed"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a device has a problem."""
+
+    NONE = "none"
+    CRASH_LOOP = "crash_loop"
+    OOM_KILLED = "oom_killed"
+    IMAGE_NOT_FOUND = "image_not_found"
+    IMAGE_PULL_DENIED = "image_pull_denied"
+    IMAGE_WRONG_ARCHITECTURE = "image_wrong_architecture"
+    CONFIG_MISSING = "config_missing"
+    CANNOT_RUN = "cannot_run"
+    INIT_FAILED = "init_failed"
+    NO_ROOM_CPU = "no_room_cpu"
+    NO_ROOM_MEMORY = "no_room_memory"
+    NO_MATCHING_NODE = "no_matching_node"
+    NODE_TAINTED = "node_tainted"
+    PORT_IN_USE = "port_in_use"
+    VOLUME_PENDING = "volume_pending"
+    VOLUME_ON_LOST_NODE = "volume_on_lost_node"
+    READINESS_FAILING = "readiness_failing"
+    LIVENESS_RESTARTS = "liveness_restarts"
+    NODE_LOST = "node_lost"
+    EVICTED = "evicted"
+    QUOTA = "quota"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    STUCK_TERMINATING = "stuck_terminating"
+    JOB_FAILED = "job_failed"
+
+
+class Control(StrEnum):
+    """What may be done with a device; the words of the `controls` hint."""
+
+    POWER = "power"
+    REPLICAS = "replicas"
+    RESTART = "restart"
+    UPDATE = "update"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """A device's health.
+
+    `problem` is None when it cannot be known (its node is away for less than the flicker window).
+    `message` and `advice` are plain English sentences for attributes; `details` holds what they were
+    made of (container, pod, node, exit_code, …) by name.
+    `recheck` is when the answer may change although no object does.
+    """
+
+    status: Status
+    problem: bool | None = False
+    reason: Reason = Reason.NONE
+    message: str = ""
+    advice: str = ""
+    since: datetime | None = None
+    container: str = ""
+    pod: str = ""
+    node: str = ""
+    exit_code: int | None = None
+    recheck: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """The hints of a workload, validated; a bad one is left out and named in `dropped`."""
+
+    device: bool | None = None
+    zone: str = ""
+    name: str = ""
+    area: str = ""
+    icon: str = ""
+    url: str = ""
+    model: str = ""
+    manufacturer: str = ""
+    controls: frozenset[Control] | None = None
+    serves: tuple[str, ...] = ()
+    update: str = ""
+    protected: bool = False
+    release_notes: str = ""
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadView:
+    """A workload as a device.
+
+    `desired` is the number of pods asked for (for a CronJob or Job: 0 if suspended, else 1);
+    `power` says whether it is switched on. `ready` counts ready pods, `restarts` the restarts of the
+    pods there are. `nodes` are where they run, sorted. `image` is that of the main container.
+    `autoscaler` is (minimum, maximum) when an HPA owns the count, else None.
+    """
+
+    ref: Ref
+    uid: str
+    name: str
+    hints: Hints
+    labelled: bool
+    power: bool
+    desired: int
+    ready: int
+    restarts: int
+    nodes: tuple[str, ...]
+    image: str
+    version: str
+    started: datetime | None
+    autoscaler: tuple[int, int] | None
+    managed_by: str
+    owned: bool
+    health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """A node as a device.
+
+    `connected` is what Kubernetes says of Ready: True, or False when it is not; `problem` becomes True
+    only after the flicker window, and is None within it. Pressures are None while the node is away.
+    """
+
+    name: str
+    uid: str
+    connected: bool
+    problem: bool | None
+    lost_since: datetime | None
+    memory_pressure: bool | None
+    disk_pressure: bool | None
+    pid_pressure: bool | None
+    schedulable: bool
+    version: str
+    architecture: str
+    os_image: str
+    boot_id: str
+    recheck: datetime | None = field(default=None, compare=False)

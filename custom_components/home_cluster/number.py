@@ -1,0 +1,78 @@
+"""The number of pods that a workload should have."""
+
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.number import (
+    NumberEntity,
+    NumberEntityDescription,
+    NumberMode,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import HomeClusterDescription, HomeClusterEntity
+from .hub import HomeClusterConfigEntry
+from .model.views import Control, WorkloadView
+
+# The hub has each device wait for its own commands only.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicasDescription(
+    NumberEntityDescription, HomeClusterDescription[WorkloadView]
+):
+    """A number of pods."""
+
+
+NUMBERS: Final = (
+    ReplicasDescription(
+        of=WorkloadView,
+        key="replicas",
+        entity_category=EntityCategory.CONFIG,
+        native_max_value=100,
+        native_step=1,
+        mode=NumberMode.BOX,
+        control=Control.REPLICAS,
+        # An autoscaler would undo it at once.
+        fits_fn=lambda view: view.autoscaler is None,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: HomeClusterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a number wherever the count may be set, now and when devices come."""
+    entry.runtime_data.follow(NUMBERS, ReplicasNumber, async_add_entities)
+
+
+class ReplicasNumber(HomeClusterEntity, NumberEntity):
+    """How many pods are asked for."""
+
+    @property
+    def _view(self) -> WorkloadView:
+        assert isinstance(self.device.view, WorkloadView)
+        return self.device.view
+
+    @property
+    @override
+    def native_value(self) -> float:
+        return self._view.desired
+
+    @property
+    @override
+    def native_min_value(self) -> float:
+        return 1 if self._view.hints.protected else 0
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        await self.hub.set_replicas(self._view.ref, int(value))
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value, self.native_min_value

@@ -1,0 +1,178 @@
+"""What the account may do; no single denial is believed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from .kube.access import Access, Missing
+from .kube.client import RESTARTED_AT, node_selector_patch
+from .kube.resources import RESOURCES
+from .kube.schema import Kind, Ref
+from .model.views import Control, WorkloadView
+from .scope import READ_VERBS, Scope, scope
+
+# Valid accounts get false denials for a moment after the API server started: a right counts as lost,
+# and a right to read as missing, only when it was denied this often in a row.
+DENIALS: Final = 3
+
+SCALABLE: Final = frozenset({Kind.DEPLOYMENT, Kind.STATEFUL_SET})
+SUSPENDABLE: Final = frozenset({Kind.CRON_JOB, Kind.JOB})
+ROLLING: Final = SCALABLE | {Kind.DAEMON_SET}
+
+EVICT: Final = ("create", "", "pods/eviction")
+
+_ROLLOUT: Final = {
+    "spec": {
+        "template": {
+            "metadata": {"annotations": {RESTARTED_AT: "2026-01-01T00:00:00Z"}}
+        }
+    }
+}
+
+type Right = tuple[str, str, str]
+
+
+def scale_right(kind: Kind) -> Right:
+    """Return verb, group and resource of setting a count."""
+    return ("patch", RESOURCES[kind].group, f"{RESOURCES[kind].plural}/scale")
+
+
+def patch_right(kind: Kind) -> Right:
+    """Return verb, group and resource of changing the object itself."""
+    return ("patch", RESOURCES[kind].group, RESOURCES[kind].plural)
+
+
+_COMMANDS: Final = (
+    EVICT,
+    *(scale_right(kind) for kind in sorted(SCALABLE)),
+    *(patch_right(kind) for kind in sorted(ROLLING | SUSPENDABLE)),
+)
+_READS: Final = tuple(
+    (verb, resource.group, resource.plural)
+    for resource in RESOURCES.values()
+    for verb in READ_VERBS
+)
+
+
+class Rights:
+    """The account's rights, kept over many looks; `take` each new one.
+
+    What is allowed is believed at once. `doubtful` asks for another look soon.
+    """
+
+    def __init__(self, mode: str, namespaces: Sequence[str]) -> None:
+        """Know nothing yet."""
+        self._mode = mode
+        self._chosen = tuple(namespaces)
+        self.allowed: set[Missing] = set()
+        self._denials: dict[Missing, int] = {}
+        self._passed: dict[tuple[Ref, Control], bool] = {}
+        self._failures: dict[tuple[Ref, Control], int] = {}
+        self.places: set[str] = set(namespaces)
+        self.scope = Scope()
+        self.doubtful = False
+        self.unseen = False
+
+    def take(self, access: Access, *, denials_count: bool = True) -> bool:
+        """Learn from a look at `places`; say whether what may be done is different now.
+
+        Without `denials_count` no right that was there is doubted more than before: the looks are
+        too close together.
+        """
+        before = set(self.allowed)
+        self.doubtful = self.unseen = False
+        for right in self._asked():
+            verb, group, resource, namespace = right
+            if access.allows(verb, resource, group, namespace):
+                self.allowed.add(right)
+                self._denials.pop(right, None)
+                continue
+            if right in self.allowed and not denials_count:
+                self.doubtful = True
+                continue
+            self._denials[right] = min(self._denials.get(right, 0) + 1, DENIALS)
+            if self._denials[right] == DENIALS:
+                self.allowed.discard(right)
+            else:
+                self.doubtful = True
+        self.scope = scope(self.allows, self._mode, self._chosen)
+        return self.allowed != before
+
+    def allows(self, right: Missing) -> bool:
+        """Say whether something may be done, there or everywhere."""
+        return right in self.allowed or right._replace(namespace=None) in self.allowed
+
+    def add_place(self, namespace: str) -> None:
+        """Look at a namespace too, from the next look on, if that can tell anything."""
+        if namespace not in self.places and not all(
+            self.allows(Missing(*right, None)) for right in _COMMANDS
+        ):
+            self.places.add(namespace)
+            self.unseen = True
+
+    def may(self, view: WorkloadView, control: Control) -> bool:
+        """Say whether the account and the hints of a workload allow to control it so."""
+        if view.hints.controls is not None and control not in view.hints.controls:
+            return False
+        kind, namespace = view.ref.kind, view.ref.namespace
+        match control:
+            case Control.POWER if kind in SCALABLE:
+                return self._has(scale_right(kind), namespace)
+            case Control.POWER if kind in SUSPENDABLE or kind is Kind.DAEMON_SET:
+                return self.may_patch(view.ref, control)
+            case Control.REPLICAS if kind in SCALABLE:
+                return self._has(scale_right(kind), namespace)
+            case Control.RESTART if kind in ROLLING:
+                return self.may_evict(namespace) or self.may_patch(view.ref, control)
+            case _:
+                return False
+
+    def may_evict(self, namespace: str) -> bool:
+        """Say whether pods may be evicted there."""
+        return self._has(EVICT, namespace)
+
+    def may_patch(self, ref: Ref, control: Control) -> bool:
+        """Say whether a workload itself may be changed so: the right, and a dry run that passed."""
+        return self._has(patch_right(ref.kind), ref.namespace) and self._passed.get(
+            (ref, control), False
+        )
+
+    def trials(self, view: WorkloadView) -> Iterable[tuple[Control, Mapping[str, Any]]]:
+        """Yield the changes to try by dry runs, those that are needed and not decided yet.
+
+        Admission policies are seen by neither kind of access review.
+        """
+        ref = view.ref
+        if not self._has(patch_right(ref.kind), ref.namespace):
+            return
+        if ref.kind in SUSPENDABLE and (ref, Control.POWER) not in self._passed:
+            yield Control.POWER, {"spec": {"suspend": view.power}}
+        if ref.kind is Kind.DAEMON_SET and (ref, Control.POWER) not in self._passed:
+            yield Control.POWER, node_selector_patch(on=False)
+        if (
+            ref.kind in ROLLING
+            and not self.may_evict(ref.namespace)
+            and (ref, Control.RESTART) not in self._passed
+        ):
+            yield Control.RESTART, _ROLLOUT
+
+    def tried(self, ref: Ref, control: Control, *, passed: bool) -> None:
+        """Keep the outcome of a dry run."""
+        trial = (ref, control)
+        self._failures[trial] = 0 if passed else self._failures.get(trial, 0) + 1
+        if passed or self._failures[trial] >= DENIALS:
+            self._passed[trial] = passed
+        else:
+            self.doubtful = True
+
+    def try_again(self) -> None:
+        """Forget which dry runs failed."""
+        self._passed = {trial: True for trial, passed in self._passed.items() if passed}
+        self._failures.clear()
+
+    def _has(self, right: Right, namespace: str) -> bool:
+        return self.allows(Missing(*right, namespace))
+
+    def _asked(self) -> Iterable[Missing]:
+        for place in (None, *sorted(self.places)):
+            for right in (*_READS, *_COMMANDS):
+                yield Missing(*right, place)

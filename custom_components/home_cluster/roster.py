@@ -1,0 +1,188 @@
+"""Which entities there are: added and removed in one place, for all platforms."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .devices import Device, DeviceView
+from .model.views import Control
+
+# Adding an entity takes Home Assistant some 0.3 ms; no turn of its loop may take long.
+SLICE: Final = 0.004
+BATCH: Final = 8
+
+
+class Description(Protocol):
+    """An entity description, as far as it decides whether there is an entity."""
+
+    @property
+    def key(self) -> str:
+        """The entity's key; the end of its unique id."""
+
+    @property
+    def of(self) -> type[DeviceView]:
+        """The devices it is for, by the class of their views."""
+
+    @property
+    def fits_fn(self) -> Callable[[Any], bool]:
+        """Say whether a device has it."""
+
+    @property
+    def control(self) -> Control | None:
+        """What must be allowed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    descriptions: tuple[Description, ...]
+    make: Callable[[Device, Any], Entity]
+    add: AddConfigEntryEntitiesCallback
+
+
+class Roster:
+    """The entities of one entry's devices.
+
+    `may` says whether a control of a device is allowed, `unique_id` makes the ids.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        may: Callable[[Device, Control], bool],
+        unique_id: Callable[[str, str], str],
+    ) -> None:
+        """Start without platforms and devices."""
+        self._hass = hass
+        self._entry = entry
+        self._may = may
+        self._unique_id = unique_id
+        self._followers: list[_Follower] = []
+        self._listeners: dict[str, list[CALLBACK_TYPE]] = {}
+        self._queue: deque[tuple[_Follower, Device, Description]] = deque()
+        self._adding: asyncio.Task[None] | None = None
+        self.devices: dict[str, Device] = {}
+
+    @callback
+    def follow(
+        self,
+        descriptions: Iterable[Description],
+        make: Callable[[Device, Any], Entity],
+        add: AddConfigEntryEntitiesCallback,
+    ) -> None:
+        """Have an entity for every description that fits a device, now and from now on."""
+        follower = _Follower(tuple(descriptions), make, add)
+        self._followers.append(follower)
+        for device in self.devices.values():
+            self._fit(follower, device)
+
+    @callback
+    def admit(self, device: Device) -> None:
+        """Take in a device that is registered."""
+        self.devices[device.key] = device
+        self.refit(device)
+
+    @callback
+    def dismiss(self, key: str) -> None:
+        """Forget a device; its entities go with its registry entry."""
+        self.devices.pop(key, None)
+
+    @callback
+    def refit(self, device: Device) -> None:
+        """Add the entities that fit a device now, remove those that do not any more."""
+        for follower in self._followers:
+            self._fit(follower, device)
+
+    @callback
+    def sweep(self, device: Device) -> None:
+        """Remove what an earlier run registered and does not fit any more."""
+        registry = er.async_get(self._hass)
+        wanted = {self._unique_id(device.key, key) for key in device.entities}
+        for entry in er.async_entries_for_device(
+            registry, device.entry.id, include_disabled_entities=True
+        ):
+            if (
+                entry.config_entry_id == self._entry.entry_id
+                and entry.unique_id not in wanted
+            ):
+                registry.async_remove(entry.entity_id)
+
+    @callback
+    def listen(self, key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener whenever the device changed, until the returned function is called."""
+        listeners = self._listeners.setdefault(key, [])
+        listeners.append(listener)
+
+        def stop() -> None:
+            listeners.remove(listener)
+
+        return stop
+
+    @callback
+    def wake(self, key: str) -> None:
+        """Tell that a device changed."""
+        for listener in tuple(self._listeners.get(key, ())):
+            listener()
+
+    async def settled(self) -> None:
+        """Return when no entity waits to be added."""
+        if self._adding is not None:
+            await self._adding
+
+    def _fit(self, follower: _Follower, device: Device) -> None:
+        for description in follower.descriptions:
+            if not isinstance(device.view, description.of):
+                continue
+            has = description.key in device.entities
+            wants = description.fits_fn(device.view) and (
+                description.control is None or self._may(device, description.control)
+            )
+            if wants and not has:
+                device.entities.add(description.key)
+                self._queue.append((follower, device, description))
+            elif has and not wants:
+                device.entities.discard(description.key)
+                self._remove(device, description.key)
+        if self._queue and (self._adding is None or self._adding.done()):
+            self._adding = self._entry.async_create_task(
+                self._hass, self._add(), "home_cluster add entities", eager_start=False
+            )
+
+    def _remove(self, device: Device, key: str) -> None:
+        registry = er.async_get(self._hass)
+        unique_id = self._unique_id(device.key, key)
+        for entry in er.async_entries_for_device(
+            registry, device.entry.id, include_disabled_entities=True
+        ):
+            if entry.unique_id == unique_id:
+                registry.async_remove(entry.entity_id)
+
+    async def _add(self) -> None:
+        """Hand the waiting entities to their platforms, a few at a time."""
+        loop = self._hass.loop
+        while self._queue:
+            end = loop.time() + SLICE
+            while self._queue and loop.time() < end:
+                follower = self._queue[0][0]
+                batch: list[Entity] = []
+                while (
+                    self._queue and self._queue[0][0] is follower and len(batch) < BATCH
+                ):
+                    _, device, description = self._queue.popleft()
+                    # Both may have changed while it waited.
+                    if (
+                        self.devices.get(device.key) is device
+                        and description.key in device.entities
+                    ):
+                        batch.append(follower.make(device, description))
+                if batch:
+                    follower.add(batch)
+            await asyncio.sleep(0)

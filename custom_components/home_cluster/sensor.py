@@ -1,0 +1,177 @@
+"""What devices tell in words, numbers and times."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory, UnitOfTime
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
+
+from .devices import ClusterView, DeviceView
+from .entity import HomeClusterDescription, HomeClusterEntity
+from .hub import HomeClusterConfigEntry
+from .kube.schema import Kind
+from .model.views import Reason, Status, WorkloadView
+
+PARALLEL_UPDATES = 0
+
+# A state's text may be this long.
+LONGEST: Final = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeClusterSensorDescription[V: DeviceView](
+    SensorEntityDescription, HomeClusterDescription[V]
+):
+    """A sensor."""
+
+    value_fn: Callable[[V], StateType | datetime]
+    attributes_fn: Callable[[V], dict[str, Any]] | None = None
+    icon_fn: Callable[[V], str] | None = None
+
+
+def _has_pods(view: WorkloadView) -> bool:
+    """Say whether a workload is there to have pods all the time."""
+    return view.ref.kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
+
+
+def _latency(view: ClusterView) -> float | None:
+    return None if view.latency is None else round(view.latency * 1000, 1)
+
+
+SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="status",
+        device_class=SensorDeviceClass.ENUM,
+        options=[status.value for status in Status],
+        value_fn=lambda view: view.health.status,
+        icon_fn=lambda view: view.hints.icon,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="reason",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=[reason.value for reason in Reason],
+        value_fn=lambda view: view.health.reason,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="ready",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda view: view.ready,
+        fits_fn=_has_pods,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="desired",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda view: view.desired,
+        fits_fn=_has_pods,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="restarts",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda view: view.restarts,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="node",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: ", ".join(view.nodes)[:LONGEST] or None,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="started",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: view.started,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="image",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: view.image[:LONGEST] or None,
+    ),
+    HomeClusterSensorDescription(
+        of=ClusterView,
+        key="version",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: view.version or None,
+    ),
+    HomeClusterSensorDescription(
+        of=ClusterView,
+        key="problems",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda view: len(view.workloads),
+        attributes_fn=lambda view: {"workloads": list(view.workloads)},
+    ),
+    HomeClusterSensorDescription(
+        of=ClusterView,
+        key="latency",
+        device_class=SensorDeviceClass.DURATION,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=_latency,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: HomeClusterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a sensor for every description that fits, now and when devices come."""
+    entry.runtime_data.follow(SENSORS, HomeClusterSensor, async_add_entities)
+
+
+class HomeClusterSensor(HomeClusterEntity, SensorEntity):
+    """A sensor of any device."""
+
+    entity_description: HomeClusterSensorDescription[Any]
+    _unrecorded_attributes = frozenset({"workloads"})
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        return self.entity_description.value_fn(self.device.view)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        if self.entity_description.attributes_fn is None:
+            return None
+        return self.entity_description.attributes_fn(self.device.view)
+
+    @property
+    @override
+    def icon(self) -> str | None:
+        if self.entity_description.icon_fn is None:
+            return None
+        return self.entity_description.icon_fn(self.device.view) or None
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value, self.extra_state_attributes, self.icon

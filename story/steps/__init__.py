@@ -1,0 +1,35 @@
+"""The twelve steps, in their order."""
+
+from typing import Final
+
+from . import (
+    coming_and_going,
+    connect,
+    control_plane,
+    growth,
+    power,
+    power_cut,
+    rights,
+    rollout,
+    trouble,
+    wifi,
+)
+from .step import Step
+
+STEPS: Final[tuple[Step, ...]] = tuple(
+    sorted(
+        (
+            *connect.STEPS,
+            *power.STEPS,
+            *trouble.STEPS,
+            *rollout.STEPS,
+            *wifi.STEPS,
+            *control_plane.STEPS,
+            *power_cut.STEPS,
+            *coming_and_going.STEPS,
+            *rights.STEPS,
+            *growth.STEPS,
+        ),
+        key=lambda step: step.number,
+    )
+)

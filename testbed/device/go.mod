@@ -1,0 +1,3 @@
+module home-cluster.test/device
+
+go 1.26

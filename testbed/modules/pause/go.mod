@@ -1,0 +1,3 @@
+module github.com/home-cluster/home-cluster/testbed/modules/pause
+
+go 1.26.0

@@ -1,0 +1,194 @@
+"""The account of the docs may do what its files say, and nothing else."""
+
+from collections.abc import Iterator
+import http.client
+import json
+from pathlib import Path
+import ssl
+from typing import Any
+
+import pytest
+import yaml
+
+from testbed.cluster import Cluster
+from testbed.network import THE_CONTROL_PLANE
+
+RBAC = Path(__file__).parents[2] / "docs" / "rbac"
+ACCOUNT = "system:serviceaccount:home-cluster:home-assistant"
+
+NOT_GIVEN = (
+    ("list", "", "pods", None),
+    ("list", "", "pods", "default"),
+    ("list", "", "pods", "kube-system"),
+    ("list", "", "namespaces", None),
+    ("list", "", "secrets", "zone"),
+    ("get", "", "secrets", "zone"),
+    ("get", "", "configmaps", "zone"),
+    ("get", "", "services", "zone"),
+    ("get", "", "pods/log", "zone"),
+    ("create", "", "pods", "zone"),
+    ("delete", "", "pods", "zone"),
+    ("create", "", "pods/exec", "zone"),
+    ("create", "", "pods/eviction", "kube-system"),
+    ("patch", "apps", "deployments", "zone"),
+    ("update", "apps", "deployments", "zone"),
+    ("delete", "apps", "deployments", "zone"),
+    ("update", "apps", "deployments/scale", "zone"),
+    ("patch", "apps", "deployments/scale", "default"),
+    ("patch", "apps", "statefulsets", "zone"),
+    ("patch", "apps", "daemonsets", "zone"),
+    ("create", "batch", "jobs", "zone"),
+    ("delete", "batch", "cronjobs", "zone"),
+    ("patch", "autoscaling", "horizontalpodautoscalers", "zone"),
+    ("delete", "", "persistentvolumeclaims", "zone"),
+    ("patch", "", "nodes", None),
+    ("get", "", "nodes/proxy", None),
+    ("get", "", "nodes/stats", None),
+    ("create", "", "serviceaccounts/token", "home-cluster"),
+    ("create", "rbac.authorization.k8s.io", "rolebindings", "zone"),
+    ("impersonate", "", "users", None),
+)
+
+type Right = tuple[str, str, str, str | None]
+
+
+@pytest.fixture
+def account(cluster: Cluster) -> Iterator[None]:
+    """The account, as the first command of the page makes it."""
+    was_there = cluster.api.find("/api/v1/namespaces/home-cluster") is not None
+    cluster.kubectl("apply", "-f", str(RBAC / "account.yaml"))
+    yield
+    if not was_there:
+        cluster.kubectl("delete", "-f", str(RBAC / "account.yaml"))
+
+
+@pytest.fixture
+def zone(cluster: Cluster, account: None, namespace: str) -> str:
+    """A namespace whose devices the account sees and controls."""
+    cluster.kubectl("apply", "-n", namespace, "-f", str(RBAC / "devices.yaml"))
+    return namespace
+
+
+def may(cluster: Cluster, right: Right, zone: str, name: str = "") -> bool:
+    """What the API server says of the account's right."""
+    verb, group, resource, namespace = right
+    resource, _, subresource = resource.partition("/")
+    asked = {
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "subresource": subresource,
+        "namespace": zone if namespace == "zone" else namespace or "",
+        "name": name,
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": ACCOUNT,
+            "groups": [
+                "system:serviceaccounts",
+                "system:serviceaccounts:home-cluster",
+                "system:authenticated",
+            ],
+            "resourceAttributes": asked,
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    answer = cluster.api.request("POST", path, json.dumps(review).encode())
+    allowed: bool = json.loads(answer)["status"]["allowed"]
+    return allowed
+
+
+def given(name: str) -> Iterator[Right]:
+    """Every right that a file's Role or ClusterRole lists."""
+    for document in yaml.safe_load_all((RBAC / name).read_text()):
+        place = {"Role": "zone", "ClusterRole": None}.get(document["kind"], "")
+        for rule in document.get("rules", ()):
+            if place == "" or "resourceNames" in rule:
+                continue
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    for verb in rule["verbs"]:
+                        yield verb, group, resource, place
+
+
+def test_every_right_that_is_written_is_given(cluster: Cluster, zone: str) -> None:
+    """In the zone, and for nodes everywhere."""
+    rights = [*given("devices.yaml"), *given("account.yaml")]
+    assert len(rights) > 30
+    assert [right for right in rights if not may(cluster, right, zone)] == []
+
+
+def test_no_other_right_is_given(cluster: Cluster, zone: str) -> None:
+    """A sample of what would hurt."""
+    assert [right for right in NOT_GIVEN if may(cluster, right, zone)] == []
+
+
+def test_the_uid_of_one_namespace_can_be_read_by_a_role_in_it(
+    cluster: Cluster, zone: str
+) -> None:
+    """RBAC judges the GET of a namespace as a request within it."""
+    assert may(cluster, ("get", "", "namespaces", "kube-system"), zone, "kube-system")
+    assert not may(cluster, ("get", "", "namespaces", "zone"), zone, zone)
+
+
+def test_a_reader_may_change_nothing(
+    cluster: Cluster, account: None, namespace: str
+) -> None:
+    """The other file for a zone."""
+    cluster.kubectl("apply", "-n", namespace, "-f", str(RBAC / "devices-readonly.yaml"))
+    rights = list(given("devices.yaml"))
+    refused = [right for right in rights if not may(cluster, right, namespace)]
+    assert {right[0] for right in refused} == {"patch", "create"}
+    assert len(refused) == 4
+    assert set(given("devices-readonly.yaml")) == set(rights) - set(refused)
+
+
+def test_its_token_does_what_the_integration_does(cluster: Cluster, zone: str) -> None:
+    """By requests as they are sent: uid, watch, scale; not the Deployment itself."""
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "fridge", "namespace": zone},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": {"app": "fridge"}},
+                "template": {
+                    "metadata": {"labels": {"app": "fridge"}},
+                    "spec": {"containers": [{"name": "agent", "image": "fridge"}]},
+                },
+            },
+        }
+    )
+    token = cluster.service_account_token("home-cluster", "home-assistant")
+
+    def ask(method: str, path: str, body: Any = None) -> int:
+        context = ssl.create_default_context(cafile=str(cluster.ca))
+        connection = http.client.HTTPSConnection(
+            THE_CONTROL_PLANE.address, 6443, context=context, timeout=10
+        )
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/merge-patch+json"
+            if method == "PATCH"
+            else "application/json",
+        }
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    fridge = f"/apis/apps/v1/namespaces/{zone}/deployments/fridge"
+    off = {"spec": {"replicas": 0}}
+    assert ask("GET", "/api/v1/namespaces/kube-system") == 200
+    assert ask("GET", "/readyz") == 200
+    assert ask("GET", "/version") == 200
+    assert (
+        ask("GET", f"/api/v1/namespaces/{zone}/pods?watch=true&timeoutSeconds=1") == 200
+    )
+    assert ask("GET", fridge) == 200
+    assert ask("PATCH", f"{fridge}/scale", off) == 200
+    assert ask("PATCH", fridge, off) == 403
+    assert ask("GET", "/api/v1/namespaces") == 403

@@ -1,0 +1,76 @@
+"""What all tests with Home Assistant share."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from unittest.mock import AsyncMock, patch
+
+import pytest
+
+# Imported once by name, or Home Assistant finds the test package's own folder of custom components.
+from custom_components.home_cluster import connect
+from tests.integration.api_server import READ_ALL, READ_UID, ApiServer
+from tests.integration.cluster_home import EVERYTHING
+from tests.integration.flow_texts import checked_flows
+from tests.integration.live_server import LiveServer, home as small_home
+from tests.integration.pki import Authority
+
+
+@pytest.fixture(autouse=True)
+def auto_enable_custom_integrations(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load this integration."""
+
+
+@pytest.fixture(autouse=True)
+def every_flow_has_its_texts() -> Iterator[None]:
+    """Fail a test in which a flow shows what en.json has no text for."""
+    with checked_flows():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quick_denials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again at once when something was denied."""
+    monkeypatch.setattr(connect, "DENIAL_PAUSE", 0)
+
+
+@pytest.fixture
+def no_setup() -> Iterator[AsyncMock]:
+    """Make entries without setting them up."""
+    with (
+        patch(
+            "custom_components.home_cluster.async_setup_entry",
+            return_value=True,
+            autospec=True,
+        ) as setup,
+        patch("custom_components.home_cluster.async_unload_entry", return_value=True),
+    ):
+        yield setup
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """A cluster's own certificate authority."""
+    return Authority()
+
+
+@pytest.fixture
+async def api(
+    authority: Authority, tmp_path: Path, socket_enabled: None
+) -> AsyncIterator[ApiServer]:
+    """An API server on loopback whose token `reader` may read everything."""
+    server = ApiServer(authority.server_context(tmp_path, clients=True))
+    server.accounts["reader"] = (READ_UID, READ_ALL)
+    async with server.serving():
+        yield server
+
+
+@pytest.fixture
+async def home(
+    authority: Authority, tmp_path: Path, socket_enabled: None
+) -> AsyncIterator[LiveServer]:
+    """A living cluster on loopback whose account `person` may do all that the integration offers."""
+    server = small_home(authority.server_context(tmp_path))
+    server.authority = authority.pem
+    server.accounts["person"] = EVERYTHING
+    async with server.serving():
+        yield server

@@ -1,0 +1,88 @@
+"""Every entity, error and repair has its English text, and every text its use."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
+from custom_components.home_cluster.button import BUTTONS
+from custom_components.home_cluster.commands import ACTIONS, CAUSES
+from custom_components.home_cluster.model.views import Reason, Status
+from custom_components.home_cluster.number import NUMBERS
+from custom_components.home_cluster.sensor import SENSORS
+from custom_components.home_cluster.switch import SWITCHES
+
+HERE = Path(__file__).parents[2] / "custom_components" / "home_cluster"
+EN: dict[str, Any] = json.loads((HERE / "translations" / "en.json").read_text())
+ICONS: dict[str, Any] = json.loads((HERE / "icons.json").read_text())
+PLATFORMS = {
+    "binary_sensor": BINARY_SENSORS,
+    "button": BUTTONS,
+    "number": NUMBERS,
+    "sensor": SENSORS,
+    "switch": SWITCHES,
+}
+
+
+def constants(keyword: str) -> Iterator[str]:
+    """Yield the literal values of a keyword argument, or of `_error(kind, key, …)`, in our modules."""
+    for path in HERE.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            for word in call.keywords:
+                if word.arg == keyword and isinstance(word.value, ast.Constant):
+                    yield str(word.value.value)
+            if isinstance(call.func, ast.Name) and call.func.id == "_error":
+                assert isinstance(call.args[1], ast.Constant)
+                yield str(call.args[1].value)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_entities_and_texts_agree(platform: str) -> None:
+    """The power switch has no name of its own; all others have one."""
+    keys = {description.key for description in PLATFORMS[platform]} - {"power"}
+    assert set(EN["entity"].get(platform, {})) == keys
+    assert all(words["name"] for words in EN["entity"].get(platform, {}).values())
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_icons_are_for_entities_that_are_there(platform: str) -> None:
+    """Those with a device class need none."""
+    descriptions = {description.key: description for description in PLATFORMS[platform]}
+    icons = set(ICONS["entity"].get(platform, {}))
+    assert icons <= set(descriptions)
+    bare = {key for key, one in descriptions.items() if one.device_class is None}
+    assert bare <= icons
+
+
+def test_states_of_enums_have_texts() -> None:
+    """Each status and each reason."""
+    sensors = EN["entity"]["sensor"]
+    assert set(sensors["status"]["state"]) == {status.value for status in Status}
+    assert set(sensors["reason"]["state"]) == {reason.value for reason in Reason}
+    assert set(ICONS["entity"]["sensor"]["status"]["state"]) <= set(Status)
+
+
+def test_errors_and_texts_agree() -> None:
+    """Those named in the code, and those made of an action and a cause."""
+    made = {f"{action}_{cause}" for action in ACTIONS for cause in CAUSES}
+    named = set(constants("translation_key")) - set(EN["issues"])
+    assert set(EN["exceptions"]) == made | named
+
+
+def test_repairs_have_texts() -> None:
+    """With a title and what to do."""
+    assert set(EN["issues"]) <= set(constants("translation_key"))
+    for words in EN["issues"].values():
+        assert words["title"]
+        assert words["description"]
+
+
+def test_no_text_holds_an_address() -> None:
+    """Addresses come as placeholders."""
+    assert "http" not in json.dumps(EN["entity"] | EN["exceptions"] | EN["issues"])

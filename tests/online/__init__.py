@@ -1,0 +1,1 @@
+"""Tests that ask the package registries."""

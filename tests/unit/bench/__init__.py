@@ -1,0 +1,1 @@
+"""The bench itself: its gauges, its server, its rows."""

@@ -1,0 +1,1 @@
+"""Tests of kube/: the API's side, without Home Assistant."""

@@ -1,0 +1,18 @@
+"""Style, types and the direction of imports."""
+
+import sys
+
+from tools.stages import Stage, run_stages, tool
+
+STAGES = (
+    Stage("ruff check", (tool("ruff"), "check", ".")),
+    Stage("ruff format", (tool("ruff"), "format", "--check", ".")),
+    Stage(
+        "mypy --strict",
+        (tool("mypy"), "bench", "custom_components", "story", "testbed", "tools"),
+    ),
+    Stage("imports", (tool("lint-imports"),)),
+)
+
+if __name__ == "__main__":
+    sys.exit(run_stages(STAGES))

@@ -1,0 +1,161 @@
+"""Running commands one after the other or side by side, with a table of how each went."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Final
+
+from tools.setup.report import ROOT, cache_folder
+
+# Stages that run side by side tell now and then that they are alive.
+STILL_RUNNING_EVERY: Final = 60
+
+# Each node of a cluster wants some forty; the kernel's usual limit of 128 is for all of them.
+INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_ENOUGH: Final = 1024
+
+# A network, a /run and mounts of its own, so that two test clusters do not meet.
+_APART: Final = (
+    *("unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec"),
+    'mount -t tmpfs tmpfs /run; ip link set lo up; exec "$@"',
+    "sh",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A command with a name.
+
+    Stages that follow one another with `apart` run side by side, each with a network, cgroups and
+    a state folder of its own, and without internet.
+    """
+
+    name: str
+    command: Sequence[str]
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a stage went, in seconds."""
+
+    name: str
+    ok: bool
+    seconds: float
+
+
+def tool(name: str) -> str:
+    """A program of the virtual environment we run in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def environment() -> dict[str, str]:
+    """Our environment, with the places where set-up finds Go and Debian its system programs."""
+    found = [str(path.parent) for path in (cache_folder() / "go").glob("**/bin/go")]
+    path = [os.environ["PATH"], *found, "/usr/local/go/bin", "/usr/sbin", "/sbin"]
+    return {**os.environ, "PATH": ":".join(path)}
+
+
+def run_stages(stages: Sequence[Stage]) -> int:
+    """Run every stage, also after one has failed; 0 if all went well, else 1."""
+    env = environment()
+    results: list[Result] = []
+    waiting = list(stages)
+    while waiting:
+        if waiting[0].apart:
+            together = []
+            while waiting and waiting[0].apart:
+                together.append(waiting.pop(0))
+            results += _side_by_side(together, env)
+            continue
+        stage = waiting.pop(0)
+        print(f"\n── {stage.name}", flush=True)
+        start = time.monotonic()
+        code = subprocess.run(stage.command, cwd=ROOT, env=env, check=False).returncode
+        results.append(Result(stage.name, code == 0, time.monotonic() - start))
+    print()
+    for result in results:
+        verdict = "passed" if result.ok else "FAILED"
+        print(f"{verdict}  {result.seconds:7.1f} s  {result.name}")
+    failed = sum(not result.ok for result in results)
+    print(f"stages: {len(results) - failed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+@contextmanager
+def _room_for_clusters() -> Iterator[None]:
+    """Raise the limit of inotify instances where it is too low for several clusters."""
+    before = INOTIFY.read_text(encoding="utf-8")
+    if int(before) < INOTIFY_ENOUGH:
+        INOTIFY.write_text(str(INOTIFY_ENOUGH), encoding="utf-8")
+    try:
+        yield
+    finally:
+        INOTIFY.write_text(before, encoding="utf-8")
+
+
+@contextmanager
+def _started(
+    stage: Stage, env: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A stage that runs in a place of its own; interrupted where we are."""
+    # Short: the paths of sockets lie below it.
+    state = Path(tempfile.mkdtemp(prefix="hc"))
+    own = {
+        **env,
+        "HOME_CLUSTER_STATE": str(state),
+        "HOME_CLUSTER_CGROUP": f"home-cluster-{state.name}",
+    }
+    command = [*_APART, *stage.command]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            command, cwd=ROOT, env=own, stdout=out, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                # As Ctrl-C: a cluster takes itself down.
+                process.send_signal(signal.SIGINT)
+                process.wait()
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _side_by_side(stages: Sequence[Stage], env: dict[str, str]) -> list[Result]:
+    """Run stages at the same time; each one's output is printed whole when it has ended."""
+    print(f"\n── side by side: {'; '.join(stage.name for stage in stages)}", flush=True)
+    results = []
+    start = told = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder_name, ExitStack() as stack:
+        stack.enter_context(_room_for_clusters())
+        folder = Path(folder_name)
+        running = {
+            stage.name: (
+                stack.enter_context(_started(stage, env, folder / f"{number}.log")),
+                folder / f"{number}.log",
+            )
+            for number, stage in enumerate(stages)
+        }
+        while running:
+            time.sleep(1)
+            now = time.monotonic()
+            for name, (process, log) in list(running.items()):
+                if process.poll() is not None:
+                    print(f"\n── {name}", flush=True)
+                    print(log.read_text(encoding="utf-8", errors="replace"), flush=True)
+                    results.append(Result(name, process.returncode == 0, now - start))
+                    del running[name]
+            if running and now - told >= STILL_RUNNING_EVERY:
+                told = now
+                print(f"{now - start:5.0f} s: {'; '.join(running)} …", flush=True)
+    return results

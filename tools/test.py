@@ -1,0 +1,49 @@
+"""All tests: style and types, units, Home Assistant, the real cluster.
+
+The figures have a command of their own, scripts/bench: they want a machine that does nothing else.
+"""
+
+import argparse
+import sys
+
+from tools.lint import STAGES as LINT
+from tools.stages import Stage, run_stages, tool
+
+QUICK = (
+    *LINT,
+    Stage(
+        "tests without a cluster",
+        (
+            tool("pytest"),
+            "tests/unit",
+            "tests/integration",
+            *("-n", "2", "--dist", "worksteal", "-q"),
+            *("--cov", "--cov-report", ""),
+        ),
+    ),
+)
+WHOLE = (
+    *QUICK,
+    Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
+    Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
+    *(
+        Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=True)
+        for name, paths in {
+            "tests on the real cluster": ("tests/cluster",),
+            "the story and the demo": (
+                "tests/e2e/test_story.py",
+                "tests/e2e/test_demo.py",
+            ),
+            "the story can fail": ("tests/e2e/test_story_can_fail.py",),
+        }.items()
+    ),
+)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only what needs no cluster, in under 3 minutes",
+    )
+    sys.exit(run_stages(QUICK if parser.parse_args().quick else WHOLE))
