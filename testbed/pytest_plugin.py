@@ -39,6 +39,11 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     name = f"{words[:40].strip('-')}-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", name)
+    # Until its account is there, pods are refused; no other sign tells when it is.
+    cluster.kubectl(
+        *("wait", "--for=create", "serviceaccount/default"),
+        *("--namespace", name, "--timeout=60s"),
+    )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
