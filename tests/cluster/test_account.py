@@ -141,7 +141,7 @@ def test_a_reader_may_change_nothing(
     rights = list(given("devices.yaml"))
     refused = [right for right in rights if not may(cluster, right, namespace)]
     assert {right[0] for right in refused} == {"patch", "create"}
-    assert len(refused) == 4
+    assert len(refused) == 5
     assert set(given("devices-readonly.yaml")) == set(rights) - set(refused)
 
 

@@ -106,6 +106,7 @@ def test_a_user_may_besides_scale_suspend_and_evict() -> None:
         ("patch", "apps", "deployments/scale"),
         ("patch", "apps", "statefulsets/scale"),
         ("patch", "batch", "cronjobs"),
+        ("patch", "batch", "jobs"),
         ("create", "", "pods/eviction"),
     }
 
