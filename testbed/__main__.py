@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser(
-        "build", help="build the programs that are not built yet"
+        "build", help="build the programs that are not built yet; without a GROUP, all"
     )
     build.add_argument(
         "groups", nargs="*", metavar="GROUP", help=", ".join(programs.GROUPS)
@@ -204,7 +204,7 @@ def _lasting(kind: argparse.ArgumentParser, begin: Command, end: Command) -> Non
 
 
 def _build(_: Cluster, chosen: argparse.Namespace) -> None:
-    print(programs.build(chosen.groups or programs.CLUSTER))
+    print(programs.build(chosen.groups or programs.GROUPS))
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ CLUSTER: Final = (
     "netpol",
     "pause",
 )
-"""Groups that every cluster needs; the others are built when somebody asks."""
+"""Groups that every cluster needs; set-up builds the others too: tests that run apart have no internet."""
 
 
 def cache_folder() -> Path:
