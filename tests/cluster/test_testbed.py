@@ -140,9 +140,9 @@ def test_a_crowd_of_fake_pods_gets_ready_beside_the_real_ones(cluster: Cluster) 
     try:
         pods = cluster.api.get("/api/v1/namespaces/kwok-test/pods")["items"]
         assert len(pods) == 45
-        assert {one["spec"]["nodeName"] for one in pods} == {
-            kwok.node(number)["metadata"]["name"] for number in range(3)
-        }
+        crowd = {kwok.node(number)["metadata"]["name"] for number in range(3)}
+        # The scheduler owes nobody that each of them gets one.
+        assert {one["spec"]["nodeName"] for one in pods} <= crowd
     finally:
         cluster.end_kwok("kwok-test")
     assert cluster.settings.node_grace == 20
