@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from .absence import Absences
 from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
-from .devices import CLUSTER, ClusterView, Device, Devices, key_of, ref_of
+from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
 from .judge import Judge
 from .kube.client import Client
@@ -28,6 +28,7 @@ from .model.index import Index
 from .model.views import Control, NodeView, WorkloadView
 from .oversight import Oversight
 from .own import own_pod
+from .parts import Part
 from .rechecks import Rechecks
 from .remember import RememberedCounts, store_of
 from .rights import Rights
@@ -83,6 +84,8 @@ class Hub:
             hass, entry, self._is_absent, self._gone, self._still_there
         )
         self._rechecks = Rechecks(hass, self._due)
+        # What is built on devices; each is told of every change.
+        self._parts: tuple[Part, ...] = ()
         self._begun = False
         self._verified = False
         self._problems: dict[str, str] = {}
@@ -228,11 +231,15 @@ class Hub:
     def oversee(self) -> None:
         """Have the account's rights decide about entities, now that there are any."""
         self._oversight.start(self._followed)
+        for part in self._parts:
+            part.start()
 
     async def stop(self) -> None:
         """Let go of the cluster."""
         self.available = False
         self._begun = False
+        for part in self._parts:
+            part.stop()
         self.digest.stop()
         self._oversight.stop()
         self._absences.stop()
@@ -428,12 +435,15 @@ class Hub:
         if view != old:
             self.roster.refit(device)
         self._note_problem(key, view)
+        self._seen(device, old)
         self.roster.wake(key)
 
     def _admit(self, key: str, view: WorkloadView | NodeView) -> None:
         """Make a device of something new."""
-        self.roster.admit(Device(key, self._register(view), view))
+        device = Device(key, self._register(view), view)
+        self.roster.admit(device)
         self._note_problem(key, view)
+        self._seen(device, None)
         if isinstance(view, WorkloadView):
             self.rights.add_place(view.ref.namespace)
             self._oversight.soon()
@@ -452,6 +462,10 @@ class Hub:
             self._problems[key] = view.name
         else:
             self._problems.pop(key, None)
+
+    def _seen(self, device: Device, old: DeviceView | None) -> None:
+        for part in self._parts:
+            part.seen(device, old)
 
     def _refresh_cluster(self, *, force: bool = False) -> None:
         device = self.roster.devices[CLUSTER]
@@ -521,6 +535,8 @@ class Hub:
             self.answers.drop(ref)
         self.roster.dismiss(key)
         self._devices.remove(key)
+        for part in self._parts:
+            part.gone(key)
 
 
 def _pods_key(ref: Ref) -> str:
