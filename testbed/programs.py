@@ -61,6 +61,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "pause": Group(programs=("pause",), packages=(".",), minutes=0.1),
     "registry": Group(programs=("registry",), minutes=1.5),
     "kwok": Group(programs=("kwok",), minutes=2),
+    "helm": Group(programs=("helm",), minutes=0.5),
     "actionlint": Group(programs=("actionlint",), minutes=0.5),
 }
 CLUSTER: Final = (
