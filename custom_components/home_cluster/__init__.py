@@ -12,6 +12,7 @@ from homeassistant.exceptions import (
     HomeAssistantError,
 )
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers.typing import ConfigType
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 
 from .connect import open_client
@@ -30,6 +31,11 @@ from .kube.errors import CredentialsError, KubeError, Unauthorized
 from .lookout import look_out, withdraw_reauth
 from .oversight import issue_id
 from .remember import store_of
+from .zero_touch import (
+    CONFIG_SCHEMA as CONFIG_SCHEMA,
+    connect_own_cluster,
+    named_namespaces,
+)
 
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
@@ -38,6 +44,16 @@ PLATFORMS: Final = [
     Platform.SENSOR,
     Platform.SWITCH,
 ]
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Connect the cluster that Home Assistant runs on, where the YAML key wishes it."""
+    if DOMAIN in config:
+        hass.async_create_background_task(
+            connect_own_cluster(hass, named_namespaces(config)),
+            "home_cluster connect own cluster",
+        )
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeClusterConfigEntry) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final, override
 
 import voluptuous as vol
 
+from homeassistant.components import onboarding
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
@@ -15,6 +16,7 @@ from homeassistant.config_entries import (
     OptionsFlowWithReload,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.typing import DiscoveryInfoType
 from homeassistant.requirements import (
     RequirementsNotFound,
     async_clear_install_history,
@@ -22,6 +24,7 @@ from homeassistant.requirements import (
 )
 
 from .connect import (
+    IN_CLUSTER_TITLE,
     Connection,
     Refused,
     connect_by_kubeconfig,
@@ -51,6 +54,7 @@ from .forms import TOKEN_SCHEMA, errors, kubeconfig_schema, selection_schema, wo
 from .kube.client import Client
 from .preview import Preview, hide_preview, setup_preview, show_preview
 from .rekey import rekey
+from .zero_touch import OwnCluster
 
 _MENDING: Final = (SOURCE_REAUTH, SOURCE_RECONFIGURE)
 _SHOWN: Final = (CONF_URL, CONF_CA, CONF_VERIFY_SSL, CONF_CONTEXT)
@@ -67,6 +71,7 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._contexts: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._install: asyncio.Task[None] | None = None
+        self._own: OwnCluster | None = None
 
     @staticmethod
     @callback
@@ -131,6 +136,30 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                 return self.async_abort(reason="not_in_cluster")
             return self._form("in_cluster", vol.Schema({}), {}, refused)
         return await self._connected(connection)
+
+    async def async_step_import(self, import_data: dict[str, Any]) -> ConfigFlowResult:
+        """Connect the cluster that Home Assistant runs on, met for the first time."""
+        await self._met(OwnCluster(**import_data))
+        return self._connect_own()
+
+    @override
+    async def async_step_integration_discovery(
+        self, discovery_info: DiscoveryInfoType
+    ) -> ConfigFlowResult:
+        """Offer the cluster that Home Assistant runs on; one that is new itself connects it."""
+        await self._met(OwnCluster(**discovery_info))
+        if not onboarding.async_is_onboarded(self.hass):
+            return self._connect_own()
+        return await self.async_step_discovery_confirm()
+
+    async def async_step_discovery_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whether to connect the cluster that Home Assistant runs on."""
+        if user_input is not None:
+            return self._connect_own()
+        self._set_confirm_only()
+        return self.async_show_form(step_id="discovery_confirm")
 
     async def async_step_token(
         self, user_input: dict[str, Any] | None = None
@@ -273,6 +302,19 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_update_reload_and_abort(entry, data=connection.data)
         self._abort_if_unique_id_configured()
         return await self.async_step_new_cluster()
+
+    async def _met(self, own: OwnCluster) -> None:
+        """Take up the cluster around Home Assistant; aborts if it is connected or ignored."""
+        self._own = own
+        await self.async_set_unique_id(own.uid)
+        self._abort_if_unique_id_configured()
+
+    def _connect_own(self) -> ConfigFlowResult:
+        """Make the entry of the cluster around Home Assistant."""
+        assert self._own is not None
+        return self.async_create_entry(
+            title=IN_CLUSTER_TITLE, data=self._own.data, options=self._own.options
+        )
 
     def _entry(self) -> ConfigEntry:
         """Return the entry whose connection is mended."""

@@ -42,6 +42,7 @@ from .kube.material import valid_token, valid_url
 from .kube.tls import make_ssl_context, probe_certificate
 
 FORM: Final = "base"
+IN_CLUSTER_TITLE: Final = "Kubernetes"
 
 # Valid accounts get false 403s for some 30 ms after the API server started.
 DENIAL_PAUSE: Final = 0.5
@@ -124,7 +125,8 @@ def open_client(hass: HomeAssistant, data: Mapping[str, Any]) -> Client:
 
 async def connect_in_cluster(hass: HomeAssistant) -> Connection:
     """Connect with the service account of Home Assistant's own pod."""
-    return await _ask(hass, {CONF_METHOD: METHOD_IN_CLUSTER}, title="Kubernetes")
+    data = {CONF_METHOD: METHOD_IN_CLUSTER}
+    return await _ask(hass, data, title=IN_CLUSTER_TITLE)
 
 
 async def connect_by_token(hass: HomeAssistant, typed: Mapping[str, Any]) -> Connection:

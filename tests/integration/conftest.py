@@ -74,3 +74,23 @@ async def home(
     server.accounts["person"] = EVERYTHING
     async with server.serving():
         yield server
+
+
+@pytest.fixture
+def pod(
+    api: ApiServer,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Be a pod whose service account has the token `reader`."""
+    account = tmp_path / "serviceaccount"
+    account.mkdir()
+    (account / "token").write_text("reader")
+    (account / "ca.crt").write_text(authority.pem)
+    monkeypatch.setattr(
+        "custom_components.home_cluster.kube.credentials.SERVICE_ACCOUNT", account
+    )
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(api.port))
+    return account

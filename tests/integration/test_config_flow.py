@@ -381,26 +381,6 @@ async def test_outside_of_a_pod_there_is_no_way_from_inside(
     assert result["reason"] == "not_in_cluster"
 
 
-@pytest.fixture
-def pod(
-    api: ApiServer,
-    authority: Authority,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Path:
-    """Be a pod whose service account has the token `reader`."""
-    account = tmp_path / "serviceaccount"
-    account.mkdir()
-    (account / "token").write_text("reader")
-    (account / "ca.crt").write_text(authority.pem)
-    monkeypatch.setattr(
-        "custom_components.home_cluster.kube.credentials.SERVICE_ACCOUNT", account
-    )
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(api.port))
-    return account
-
-
 @pytest.mark.usefixtures("pod")
 async def test_a_pod_connects_to_its_own_cluster(hass: HomeAssistant) -> None:
     result = await hass.config_entries.flow.async_init(
