@@ -15,6 +15,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 
+from .actions import register_actions
 from .connect import open_client
 from .const import (
     CONF_CONTEXT,
@@ -47,7 +48,8 @@ PLATFORMS: Final = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Connect the cluster that Home Assistant runs on, where the YAML key wishes it."""
+    """Offer the actions, and connect the cluster that runs Home Assistant where the YAML key wishes it."""
+    register_actions(hass)
     if DOMAIN in config:
         hass.async_create_background_task(
             connect_own_cluster(hass, named_namespaces(config)),

@@ -1,7 +1,7 @@
 """What people do with devices: one request each, and errors in plain words."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 import logging
@@ -25,10 +25,10 @@ from .kube.errors import (
     Unreachable,
 )
 from .kube.schema import Pod, Record, Ref
-from .model.views import WorkloadView
+from .model.views import Control, WorkloadView
 from .remember import RememberedCounts
 from .restart import Evict, Phase, Restart, Wait
-from .rights import SCALABLE, SUSPENDABLE, Rights
+from .rights import ROLLING, SCALABLE, SUSPENDABLE, Rights
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,6 +53,9 @@ CAUSES: Final = ("link_down", "budget", *(cause for _, cause in _CAUSES))
 
 # How long each pod may take to be replaced.
 PATIENCE: Final = timedelta(minutes=10)
+
+
+type _Replace = Callable[[Pod], Awaitable[None]]
 
 
 class Answer(NamedTuple):
@@ -114,6 +117,10 @@ class Home(Protocol):
     answers: Answers
     available: bool
 
+    @property
+    def own(self) -> Collection[Ref]:
+        """The workloads that run Home Assistant itself."""
+
     def view(self, ref: Ref) -> WorkloadView | None:
         """Return a workload that is a device."""
 
@@ -148,12 +155,8 @@ class Commands:
         action = TURN_ON if on else TURN_OFF
         async with self._lock(ref):
             view = self._view(ref, action)
-            if not on and view.hints.protected:
-                raise ServiceValidationError(
-                    translation_domain=DOMAIN,
-                    translation_key="protected",
-                    translation_placeholders={"device": view.name},
-                )
+            if not on:
+                self._want_stoppable(view)
             if view.power == on:
                 return
             if ref.kind in SCALABLE:
@@ -166,66 +169,61 @@ class Commands:
                     record = await self._home.client.select_nodes(ref, on)
             self._answered(view, int(on), record.resource_version)
 
-    async def set_replicas(self, ref: Ref, count: int) -> None:
-        """Set how many pods there should be."""
+    async def set_replicas(self, ref: Ref, count: int, *, force: bool = False) -> None:
+        """Set how many pods there should be; none of a protected device only with `force`."""
         async with self._lock(ref):
             view = self._view(ref, SET_REPLICAS)
-            if count < 1 and view.hints.protected:
-                raise ServiceValidationError(
-                    translation_domain=DOMAIN,
-                    translation_key="protected",
-                    translation_placeholders={"device": view.name},
-                )
+            if ref.kind not in SCALABLE:
+                raise _misuse("not_scalable", view)
+            _want_offered(view, Control.REPLICAS, Control.POWER)
+            if count and view.power and view.autoscaler is not None:
+                raise _misuse("autoscaled", view)
+            if not count:
+                self._want_stoppable(view, force=force)
             await self._scale(view, count, SET_REPLICAS)
 
-    async def restart(self, ref: Ref) -> None:
-        """Replace the pods one at a time.
+    async def restart(self, ref: Ref, *, force: bool = False) -> None:
+        """Replace the pods one at a time; with `force` by deletion, disruption budgets or not.
 
         Returns when the first is on its way; the others follow as their successors become ready.
         """
         view = self._view(ref, RESTART)
+        if ref.kind not in ROLLING:
+            raise _misuse("not_restartable", view)
+        _want_offered(view, Control.RESTART)
         if ref in self._restarts:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="already_restarting",
-                translation_placeholders={"device": view.name},
-            )
+            raise _misuse("already_restarting", view)
         if not view.power:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="is_off",
-                translation_placeholders={"device": view.name},
-            )
-        if not self._home.rights.may_evict(ref.namespace):
+            raise _misuse("is_off", view)
+        if not force and not self._home.rights.may_evict(ref.namespace):
             with self._words(view, RESTART):
                 await self._home.client.restart_rollout(ref)
             return
         machine = Restart(self._home.pods(ref), patience=PATIENCE)
         if not machine.total:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="no_pods",
-                translation_placeholders={"device": view.name},
-            )
-        if await self._evict_first(view, machine):
+            raise _misuse("no_pods", view)
+        replace = self._delete if force else self._evict
+        if await self._evict_first(view, machine, replace):
             task = self._home.entry.async_create_background_task(
                 self._home.hass,
-                self._go_on(view, machine),
+                self._go_on(view, machine, replace),
                 f"home_cluster restart {view.name}",
                 eager_start=False,
             )
             self._restarts[ref] = task
             task.add_done_callback(lambda _: self._restarts.pop(ref, None))
 
-    async def _evict_first(self, view: WorkloadView, machine: Restart) -> bool:
-        """Evict the first pod that is still there; False if all went by themselves."""
+    async def _evict_first(
+        self, view: WorkloadView, machine: Restart, replace: _Replace
+    ) -> bool:
+        """Have the first pod go that is still there; False if all went by themselves."""
         pods = self._home.pods(view.ref)
         while isinstance(
             step := machine.step(pods, view.desired, dt_util.utcnow()), Evict
         ):
             with self._words(view, RESTART):
                 try:
-                    await self._evict(step.pod)
+                    await replace(step.pod)
                 except NotFound, Conflict:
                     machine.gone()
                     continue
@@ -252,7 +250,12 @@ class Commands:
     async def _evict(self, pod: Pod) -> None:
         await self._home.client.evict(pod.namespace, pod.name, uid=pod.uid)
 
-    async def _go_on(self, view: WorkloadView, machine: Restart) -> None:
+    async def _delete(self, pod: Pod) -> None:
+        await self._home.client.delete_pod(pod.namespace, pod.name, uid=pod.uid)
+
+    async def _go_on(
+        self, view: WorkloadView, machine: Restart, replace: _Replace
+    ) -> None:
         """Replace the pods after the first, each when its predecessor's successor is ready."""
         ref = view.ref
         changed = asyncio.Event()
@@ -268,7 +271,7 @@ class Commands:
                 if isinstance(step, Evict) and not self._home.available:
                     await changed.wait()
                 elif isinstance(step, Evict):
-                    await self._evict_next(machine, step.pod)
+                    await _replace_next(machine, step.pod, replace)
                 else:
                     await _wait(changed, step)
         except KubeError as err:
@@ -283,16 +286,6 @@ class Commands:
                 PATIENCE.total_seconds() // 60,
             )
 
-    async def _evict_next(self, machine: Restart, pod: Pod) -> None:
-        try:
-            await self._evict(pod)
-        except NotFound, Conflict:
-            machine.gone()
-        except Unreachable, TooManyRequests:
-            machine.refused(dt_util.utcnow())
-        else:
-            machine.evicted(dt_util.utcnow())
-
     def _view(self, ref: Ref, action: str) -> WorkloadView:
         view = self._home.view(ref)
         if view is None or not self._home.available:
@@ -302,6 +295,12 @@ class Commands:
                 translation_placeholders=_words_of(ref, view),
             )
         return view
+
+    def _want_stoppable(self, view: WorkloadView, *, force: bool = False) -> None:
+        if view.ref in self._home.own:
+            raise _misuse("runs_home_assistant", view)
+        if view.hints.protected and not force:
+            raise _misuse("protected", view)
 
     def _lock(self, ref: Ref) -> asyncio.Lock:
         return self._locks.setdefault(ref, asyncio.Lock())
@@ -323,6 +322,32 @@ class Commands:
                     "error": err.message,
                 },
             ) from err
+
+
+def _want_offered(view: WorkloadView, *controls: Control) -> None:
+    """The hint `controls` says what is offered; without one everything is."""
+    offered = view.hints.controls
+    if offered is not None and offered.isdisjoint(controls):
+        raise _misuse("not_offered", view)
+
+
+def _misuse(key: str, view: WorkloadView) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders={"device": view.name},
+    )
+
+
+async def _replace_next(machine: Restart, pod: Pod, replace: _Replace) -> None:
+    try:
+        await replace(pod)
+    except NotFound, Conflict:
+        machine.gone()
+    except Unreachable, TooManyRequests:
+        machine.refused(dt_util.utcnow())
+    else:
+        machine.evicted(dt_util.utcnow())
 
 
 def _words_of(ref: Ref, view: WorkloadView | None) -> dict[str, str]:

@@ -156,6 +156,11 @@ class Hub:
 
     # What commands use.
 
+    @property
+    def own(self) -> set[Ref]:
+        """The workloads that run Home Assistant itself."""
+        return self.judge.own
+
     def view(self, ref: Ref) -> WorkloadView | None:
         """Return a workload that is a device."""
         device = self.roster.devices.get(key_of(ref))

@@ -28,7 +28,7 @@ def entry_for(server: LiveServer, **options: Any) -> MockConfigEntry:
     return MockConfigEntry(
         domain=DOMAIN,
         title="Home",
-        unique_id=UID,
+        unique_id=server.uid,
         data={
             "method": "token",
             "url": server.url,

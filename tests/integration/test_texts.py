@@ -27,9 +27,12 @@ PLATFORMS = {
     "switch": SWITCHES,
 }
 
+# Functions that make errors, and which argument the key is.
+KEY_AT = {"_error": 1, "_misuse": 0, "misuse": 0}
+
 
 def constants(keyword: str) -> Iterator[str]:
-    """Yield the literal values of a keyword argument, or of `_error(kind, key, …)`, in our modules."""
+    """Yield the literal values of a keyword argument, or of `misuse(key, …)` and the like, in our modules."""
     for path in HERE.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if not isinstance(call, ast.Call):
@@ -37,9 +40,11 @@ def constants(keyword: str) -> Iterator[str]:
             for word in call.keywords:
                 if word.arg == keyword and isinstance(word.value, ast.Constant):
                     yield str(word.value.value)
-            if isinstance(call.func, ast.Name) and call.func.id == "_error":
-                assert isinstance(call.args[1], ast.Constant)
-                yield str(call.args[1].value)
+            place = (
+                KEY_AT.get(call.func.id) if isinstance(call.func, ast.Name) else None
+            )
+            if place is not None and isinstance(call.args[place], ast.Constant):
+                yield str(call.args[place].value)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

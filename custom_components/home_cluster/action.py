@@ -1,0 +1,83 @@
+"""What an action is: what it takes, which devices it is for, what it does to one of them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homeassistant.core import Context, SupportsResponse
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import VolSchemaType
+from homeassistant.util.json import JsonObjectType
+
+from .devices import Device, DeviceView
+from .hub import Hub
+from .model.views import NodeView, WorkloadView
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A device that an action is for, of its own cluster.
+
+    `named` are the ids that it is answered under: the entities by which it was named, else its own.
+    """
+
+    hub: Hub
+    device: Device
+    named: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        entry = self.device.entry
+        return entry.name_by_user or entry.name or self.device.key
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An action on one device: the device, the action's fields, and who asks."""
+
+    target: Target
+    data: Mapping[str, Any]
+    context: Context
+
+    @property
+    def hub(self) -> Hub:
+        """The device's own cluster."""
+        return self.target.hub
+
+    @property
+    def workload(self) -> WorkloadView:
+        """The device, of an action that is for workloads."""
+        view = self.target.device.view
+        assert isinstance(view, WorkloadView)
+        return view
+
+    @property
+    def node(self) -> NodeView:
+        """The device, of an action that is for nodes."""
+        view = self.target.device.view
+        assert isinstance(view, NodeView)
+        return view
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """An action.
+
+    `do` is called for each targeted device whose view is an `of`; what it returns is that device's
+    part of the answer. It raises `ServiceValidationError` for misuse, `HomeAssistantError` for failure,
+    both translated. `needs_admin` looks at the fields. `changes` says that it does more than look.
+    """
+
+    name: str
+    do: Callable[[Request], Awaitable[JsonObjectType | None]]
+    of: type[DeviceView] = WorkloadView
+    fields: Mapping[Any, Any] = field(default_factory=dict)
+    response: SupportsResponse = SupportsResponse.OPTIONAL
+    needs_admin: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    changes: bool = True
+
+    @property
+    def schema(self) -> VolSchemaType:
+        """The fields and a target."""
+        return cv.make_entity_service_schema(dict(self.fields))
