@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from .kube.schema import Key, Kind, Ref
+from .kube.schema import Event, Key, Kind, Ref
 from .model.index import Affected, Index
 
 # No turn of the loop is held for longer by making views and writing states.
@@ -19,8 +19,8 @@ class Digest:
     """Works through what changed.
 
     `look` is called for every device that may be different (`force`: that is to be written in any
-    case), after all of a change is indexed; `done` after each slice. What fits in one slice is done
-    before `take` returns, unless changes pour in.
+    case), after all of a change is indexed; `told` with every Event that came or changed; `done` after
+    each slice. What fits in one slice is done before `take` returns, unless changes pour in.
     """
 
     def __init__(
@@ -28,12 +28,14 @@ class Digest:
         loop: AbstractEventLoop,
         index: Index,
         look: Callable[[Ref, bool], None],
+        told: Callable[[Ref, Event], None],
         done: Callable[[], None],
     ) -> None:
         """Start with nothing to do."""
         self._loop = loop
         self._index = index
         self._look = look
+        self._told = told
         self._done = done
         self._feeds: deque[Iterator[Affected]] = deque()
         self._due: dict[Ref, bool] = {}
@@ -97,6 +99,8 @@ class Digest:
                 continue
             for ref in affected.workloads:
                 self._due.setdefault(ref, False)
+            for ref, event in affected.told:
+                self._told(ref, event)
             for name in affected.nodes:
                 self._due.setdefault(Ref(Kind.NODE, "", name), False)
             if self._loop.time() >= end:

@@ -13,6 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .absence import Absences
+from .chronicle import Chronicle
 from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
 from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
@@ -22,9 +23,10 @@ from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
 from .kube.errors import KubeError
 from .kube.resources import RESOURCES
-from .kube.schema import Key, Kind, Pod, Ref
+from .kube.schema import Event, Key, Kind, Pod, Ref
 from .lookout import withdraw_reauth
 from .model.index import Index
+from .model.situation import Situation
 from .model.views import Control, NodeView, WorkloadView
 from .oversight import Oversight
 from .own import own_pod
@@ -84,8 +86,11 @@ class Hub:
             hass, entry, self._is_absent, self._gone, self._still_there
         )
         self._rechecks = Rechecks(hass, self._due)
+        self.chronicle = Chronicle(
+            self._situation, lambda: self.available, hass.loop.time
+        )
         # What is built on devices; each is told of every change.
-        self._parts: tuple[Part, ...] = ()
+        self._parts: tuple[Part, ...] = (self.chronicle,)
         self._begun = False
         self._verified = False
         self._problems: dict[str, str] = {}
@@ -172,7 +177,7 @@ class Hub:
 
     def pods(self, ref: Ref) -> tuple[Pod, ...]:
         """Return the pods that a workload has now."""
-        situation = self.index.situation(ref, dt_util.utcnow())
+        situation = self._situation(ref)
         return situation.pods if situation is not None else ()
 
     def listen_pods(self, ref: Ref, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -217,7 +222,11 @@ class Hub:
         )
         self.judge.own_pod = await self.hass.async_add_executor_job(own_pod)
         self.digest = Digest(
-            self.hass.loop, self.index, self._look, self._refresh_cluster
+            self.hass.loop,
+            self.index,
+            self._look,
+            self._on_told,
+            self._refresh_cluster,
         )
         try:
             await self.cluster.start()
@@ -467,6 +476,13 @@ class Hub:
             self._problems[key] = view.name
         else:
             self._problems.pop(key, None)
+
+    def _situation(self, ref: Ref) -> Situation | None:
+        return self.index.situation(ref, dt_util.utcnow())
+
+    def _on_told(self, ref: Ref, event: Event) -> None:
+        for part in self._parts:
+            part.told(ref, event)
 
     def _seen(self, device: Device, old: DeviceView | None) -> None:
         for part in self._parts:

@@ -3,6 +3,7 @@
 from homeassistant.core import callback
 
 from .devices import Device, DeviceView
+from .kube.schema import Event, Ref
 
 
 class Part:
@@ -22,6 +23,10 @@ class Part:
     @callback
     def seen(self, device: Device, old: DeviceView | None) -> None:
         """A device came (`old` is None), or was looked at again; its view may equal `old`."""
+
+    @callback
+    def told(self, ref: Ref, event: Event) -> None:
+        """Kubernetes told, or told again, of something about a workload or node, be it a device or not."""
 
     @callback
     def gone(self, key: str) -> None:

@@ -101,6 +101,7 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
     has_pods = {
         "binary_sensor.problem",
         "button.restart",
+        "event.event",
         "sensor.desired",
         "sensor.image",
         "sensor.node",
@@ -134,7 +135,7 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
     }
 
 
-async def test_a_device_shows_seven_entities_at_first(
+async def test_a_device_shows_eight_entities_at_first(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
     """The others wait, disabled."""
@@ -153,6 +154,7 @@ async def test_a_device_shows_seven_entities_at_first(
         "ready",
         "replicas",
         "restart",
+        "event",
     }
 
 

@@ -11,6 +11,8 @@ import pytest
 from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
 from custom_components.home_cluster.button import BUTTONS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
+from custom_components.home_cluster.event import EVENTS
+from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.number import NUMBERS
 from custom_components.home_cluster.sensor import SENSORS
@@ -22,6 +24,7 @@ ICONS: dict[str, Any] = json.loads((HERE / "icons.json").read_text())
 PLATFORMS = {
     "binary_sensor": BINARY_SENSORS,
     "button": BUTTONS,
+    "event": EVENTS,
     "number": NUMBERS,
     "sensor": SENSORS,
     "switch": SWITCHES,
@@ -71,6 +74,14 @@ def test_states_of_enums_have_texts() -> None:
     assert set(sensors["status"]["state"]) == {status.value for status in Status}
     assert set(sensors["reason"]["state"]) == {reason.value for reason in Reason}
     assert set(ICONS["entity"]["sensor"]["status"]["state"]) <= set(Status)
+
+
+def test_happenings_have_texts_and_icons() -> None:
+    """Each kind of a workload's."""
+    kinds = {what.value for what in What}
+    for source in (EN, ICONS):
+        told = source["entity"]["event"]["event"]["state_attributes"]["event_type"]
+        assert set(told["state"]) == kinds
 
 
 def test_errors_and_texts_agree() -> None:

@@ -44,7 +44,7 @@ def test_what_is_done_is_there(rule: str, file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "platform", ["binary_sensor", "button", "number", "sensor", "switch"]
+    "platform", ["binary_sensor", "button", "event", "number", "sensor", "switch"]
 )
 def test_each_platform_says_how_many_updates_run_at_once(platform: str) -> None:
     """The rule parallel-updates."""

@@ -38,10 +38,14 @@ _BY_NAME: Final = {kind.value: kind for kind in WORKLOAD_KINDS}
 
 
 class Affected(NamedTuple):
-    """The workloads and the nodes whose views may have changed, or which came or went."""
+    """The workloads and the nodes whose views may have changed, or which came or went.
+
+    `told` are the Events that came or changed, and whom they are about.
+    """
 
     workloads: set[Ref]
     nodes: set[str]
+    told: list[tuple[Ref, Event]]
 
 
 class Index:
@@ -84,10 +88,11 @@ class Index:
 
     def apply(self, changes: Mapping[Kind, Iterable[Key]]) -> Affected:
         """Take in changes and return what they affect."""
-        affected = Affected(set(), set())
+        affected = Affected(set(), set(), [])
         for part in self.steps(changes):
             affected.workloads.update(part.workloads)
             affected.nodes.update(part.nodes)
+            affected.told.extend(part.told)
         return affected
 
     def steps(self, changes: Mapping[Kind, Iterable[Key]]) -> Iterator[Affected]:
@@ -95,7 +100,7 @@ class Index:
         for kind, keys in changes.items():
             waiting = iter(keys)
             while part := list(islice(waiting, SLICE)):
-                affected = Affected(set(), set())
+                affected = Affected(set(), set(), [])
                 if kind is Kind.NAMESPACE:
                     self._namespaces(part, affected)
                 elif (follow := self._followers.get(kind)) is not None:
@@ -318,22 +323,29 @@ class Index:
         affected.workloads.update(self._on_node.get("", ()))
 
     def _event(self, key: Key, record: Record | None, affected: Affected) -> None:
-        subject = self._telling.put(key, record if isinstance(record, Event) else None)
+        event = record if isinstance(record, Event) else None
+        subject = self._telling.put(key, event)
         if subject is None:
             return
         kind, namespace, name = subject
+        home: Ref | None = None
         if kind == Kind.POD:
             pod = Key(namespace, name)
-            known = self._sorted.get(pod)
-            if known is not None:
-                if (home := pod_home(known)) is not None:
-                    self._touch(home, affected)
-            elif (ref := self._likely_home(pod)) is not None:
-                if record is not None:
-                    self._telling.remember(pod, ref)
-                self._touch(ref, affected)
+            if (known := self._sorted.get(pod)) is not None:
+                home = pod_home(known)
+            elif (home := self._likely_home(pod)) is not None and event is not None:
+                self._telling.remember(pod, home)
         elif kind in _BY_NAME:
-            self._touch(Ref(_BY_NAME[kind], namespace, name), affected)
+            home = Ref(_BY_NAME[kind], namespace, name)
+        elif kind == Kind.NODE and event is not None:
+            affected.told.append((Ref(Kind.NODE, "", name), event))
+        if home is None:
+            return
+        self._touch(home, affected)
+        if event is not None:
+            affected.told.append((home, event))
+            if home.key in self._cron_job_of and home.kind is Kind.JOB:
+                affected.told.append((self._cron_job_of[home.key], event))
 
     def _claim(self, key: Key, _record: Record | None, affected: Affected) -> None:
         for ref in self._claimed.get(key, ()):

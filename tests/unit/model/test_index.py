@@ -178,7 +178,7 @@ def test_a_node_affects_the_workloads_with_pods_there_and_those_that_wait_for_on
 def test_a_heartbeat_affects_no_workload() -> None:
     house = House(deployment(), pod(), node("pi-attic"))
     affected = house.put(node("pi-attic", resource_version="2"))
-    assert affected == Affected(set(), {"pi-attic"})
+    assert affected == Affected(set(), {"pi-attic"}, [])
 
 
 def test_a_loss_is_counted_from_its_beginning() -> None:

@@ -1,0 +1,78 @@
+"""What happens to devices, as it happens."""
+
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .chronicle import EVENT
+from .devices import DeviceView
+from .entity import HomeClusterDescription, HomeClusterEntity
+from .hub import HomeClusterConfigEntry
+from .model.happenings import Happening, What
+from .model.views import WorkloadView
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeClusterEventDescription[V: DeviceView](
+    EventEntityDescription, HomeClusterDescription[V]
+):
+    """Tells what the chronicle says of a device under its key."""
+
+
+EVENTS: Final[tuple[HomeClusterEventDescription[Any], ...]] = (
+    HomeClusterEventDescription(
+        of=WorkloadView,
+        key=EVENT,
+        event_types=[what.value for what in What],
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: HomeClusterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add an event entity to every device that has something to tell."""
+    entry.runtime_data.follow(EVENTS, HomeClusterEvent, async_add_entities)
+
+
+class HomeClusterEvent(HomeClusterEntity, EventEntity):
+    """Tells the last thing that happened."""
+
+    _unrecorded_attributes = frozenset({"message", "pod", "container", "node", "count"})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.hub.chronicle.listen(
+                self.device.key, self.entity_description.key, self._happened
+            )
+        )
+
+    @callback
+    def _happened(self, happening: Happening) -> None:
+        # What listens for happenings passes over those that come with the end of an outage.
+        self._changed()
+        words = {
+            "message": happening.message,
+            "pod": happening.pod,
+            "container": happening.container,
+            "node": happening.node,
+            "count": happening.count,
+        }
+        self._trigger_event(
+            happening.what,
+            {key: value for key, value in words.items() if value not in ("", None)},
+        )
+        self.async_write_ha_state()
+
+    @override
+    def _shown(self) -> Any:
+        return None
