@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from ..kube.schema import HINT_PREFIX
+from .versions import DIGEST, MAJOR, MINOR, OFF, PATCH, is_safe_pattern
 from .views import Control, Hints
 
 DEVICE_LABEL: Final = f"{HINT_PREFIX}device"
@@ -18,7 +19,7 @@ _LONGEST_URL: Final = 2000
 _LONGEST_PATTERN: Final = 200
 _ICON: Final = re.compile(r"mdi:[a-z0-9]+(?:-[a-z0-9]+)*")
 _SERVED: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+|integration:[a-z0-9_]+")
-_POLICIES: Final = frozenset({"off", "digest", "patch", "minor", "major"})
+_POLICIES: Final = frozenset({OFF, DIGEST, PATCH, MINOR, MAJOR})
 
 
 def parse(
@@ -135,12 +136,8 @@ def _update(raw: str) -> str:
     policy = raw.strip()
     if policy in _POLICIES:
         return policy
-    if not policy or len(policy) > _LONGEST_PATTERN:
+    if not policy or len(policy) > _LONGEST_PATTERN or not is_safe_pattern(policy):
         raise ValueError(policy)
-    try:
-        re.compile(policy)
-    except re.error as err:
-        raise ValueError(policy) from err
     return policy
 
 

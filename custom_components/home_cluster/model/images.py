@@ -1,6 +1,8 @@
 """Image references: `[registry[:port]/]name[:tag][@digest]`."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
 class Image(NamedTuple):
@@ -37,7 +39,9 @@ def parse_image(reference: str) -> Image:
     path = f"{head}{slash}{tail}"
     first, slash, remainder = path.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
-        return Image(first, remainder, tag, digest)
-    if not slash:
+        if first not in _DOCKER_HUB:
+            return Image(first, remainder, tag, digest)
+        path = remainder
+    if "/" not in path:
         path = f"library/{path}"
     return Image("docker.io", path, tag, digest)

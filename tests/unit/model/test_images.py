@@ -16,6 +16,15 @@ DIGEST = "sha256:" + "ab" * 32
             "koenkk/zigbee2mqtt:2.1.0",
             Image("docker.io", "koenkk/zigbee2mqtt", "2.1.0", ""),
         ),
+        ("docker.io/nginx:1.27", Image("docker.io", "library/nginx", "1.27", "")),
+        (
+            "index.docker.io/library/nginx",
+            Image("docker.io", "library/nginx", "", ""),
+        ),
+        (
+            "registry-1.docker.io/koenkk/zigbee2mqtt:2",
+            Image("docker.io", "koenkk/zigbee2mqtt", "2", ""),
+        ),
         ("ghcr.io/home/fridge:v1", Image("ghcr.io", "home/fridge", "v1", "")),
         ("registry:5000/fridge:v1", Image("registry:5000", "fridge", "v1", "")),
         ("localhost/fridge", Image("localhost", "fridge", "", "")),
