@@ -64,14 +64,14 @@ class Request:
 class Action:
     """An action.
 
-    `do` is called for each targeted device whose view is an `of`; what it returns is that device's
+    `do` is called for each targeted device whose view is one of `of`; what it returns is that device's
     part of the answer. It raises `ServiceValidationError` for misuse, `HomeAssistantError` for failure,
     both translated. `needs_admin` looks at the fields. `changes` says that it does more than look.
     """
 
     name: str
     do: Callable[[Request], Awaitable[JsonObjectType | None]]
-    of: type[DeviceView] = WorkloadView
+    of: tuple[type[DeviceView], ...] = (WorkloadView,)
     fields: Mapping[Any, Any] = field(default_factory=dict)
     response: SupportsResponse = SupportsResponse.OPTIONAL
     needs_admin: Callable[[Mapping[str, Any]], bool] = lambda _: False

@@ -21,9 +21,10 @@ from homeassistant.util.json import JsonObjectType
 from .action import Action, Request, Target
 from .commanding import COMMANDING
 from .const import DOMAIN
+from .looking import LOOKING
 from .targets import targets_of
 
-ACTIONS: Final[tuple[Action, ...]] = (*COMMANDING,)
+ACTIONS: Final[tuple[Action, ...]] = (*LOOKING, *COMMANDING)
 
 
 @callback

@@ -28,7 +28,18 @@ from .kube.schema import Pod, Record, Ref
 from .model.views import Control, WorkloadView
 from .remember import RememberedCounts
 from .restart import Evict, Phase, Restart, Wait
-from .rights import ROLLING, SCALABLE, SUSPENDABLE, Rights
+from .rights import (
+    DELETE,
+    EVICT,
+    ROLLING,
+    SCALABLE,
+    SUSPENDABLE,
+    Right,
+    Rights,
+    patch_right,
+    rule_of,
+    scale_right,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,8 +47,9 @@ TURN_ON: Final = "turn_on"
 TURN_OFF: Final = "turn_off"
 SET_REPLICAS: Final = "set_replicas"
 RESTART: Final = "restart"
+ASK: Final = "ask"
 
-ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART)
+ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART, ASK)
 
 # Which words an error becomes, the first that fits.
 _CAUSES: Final = (
@@ -162,7 +174,7 @@ class Commands:
             if ref.kind in SCALABLE:
                 await self._scale(view, self._home.counts.get(ref) if on else 0, action)
                 return
-            with self._words(view, action):
+            with in_words(view, action, patch_right(ref.kind)):
                 if ref.kind in SUSPENDABLE:
                     record = await self._home.client.suspend(ref, not on)
                 else:
@@ -196,7 +208,7 @@ class Commands:
         if not view.power:
             raise _misuse("is_off", view)
         if not force and not self._home.rights.may_evict(ref.namespace):
-            with self._words(view, RESTART):
+            with in_words(view, RESTART, patch_right(ref.kind)):
                 await self._home.client.restart_rollout(ref)
             return
         machine = Restart(self._home.pods(ref), patience=PATIENCE)
@@ -221,7 +233,7 @@ class Commands:
         while isinstance(
             step := machine.step(pods, view.desired, dt_util.utcnow()), Evict
         ):
-            with self._words(view, RESTART):
+            with in_words(view, RESTART, DELETE if replace == self._delete else EVICT):
                 try:
                     await replace(step.pod)
                 except NotFound, Conflict:
@@ -235,7 +247,7 @@ class Commands:
         if count == 0 and view.desired > 0:
             # On disk first: a power cut between the two must not lose it.
             await self._home.counts.keep(view.ref, view.desired)
-        with self._words(view, action):
+        with in_words(view, action, scale_right(view.ref.kind)):
             answer = await self._home.client.scale(view.ref, count)
         self._answered(view, answer.replicas, answer.resource_version)
 
@@ -288,12 +300,14 @@ class Commands:
 
     def _view(self, ref: Ref, action: str) -> WorkloadView:
         view = self._home.view(ref)
-        if view is None or not self._home.available:
+        if view is None:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
-                translation_key=f"{action}_{'gone' if view is None else 'link_down'}",
+                translation_key=f"{action}_gone",
                 translation_placeholders=_words_of(ref, view),
             )
+        if not self._home.available:
+            raise unreachable(view, action)
         return view
 
     def _want_stoppable(self, view: WorkloadView, *, force: bool = False) -> None:
@@ -305,23 +319,39 @@ class Commands:
     def _lock(self, ref: Ref) -> asyncio.Lock:
         return self._locks.setdefault(ref, asyncio.Lock())
 
-    @contextmanager
-    def _words(self, view: WorkloadView, action: str) -> Iterator[None]:
-        """Turn an error of the cluster into a sentence about the device."""
-        try:
-            yield
-        except KubeError as err:
-            cause = next(cause for kind, cause in _CAUSES if isinstance(err, kind))
-            if isinstance(err, TooManyRequests) and err.cause == "DisruptionBudget":
-                cause = "budget"
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key=f"{action}_{cause}",
-                translation_placeholders={
-                    **_words_of(view.ref, view),
-                    "error": err.message,
-                },
-            ) from err
+
+def unreachable(view: WorkloadView, action: str) -> HomeAssistantError:
+    """Return the error that the cluster cannot be reached now."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=f"{action}_link_down",
+        translation_placeholders=_words_of(view.ref, view),
+    )
+
+
+@contextmanager
+def in_words(
+    view: WorkloadView, action: str, right: Right | None = None
+) -> Iterator[None]:
+    """Turn an error of the cluster into a sentence about the device.
+
+    `action` is one of `ACTIONS`; `right` is what the account needs for it.
+    """
+    try:
+        yield
+    except KubeError as err:
+        cause = next(cause for kind, cause in _CAUSES if isinstance(err, kind))
+        if isinstance(err, TooManyRequests) and err.cause == "DisruptionBudget":
+            cause = "budget"
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=f"{action}_{cause}",
+            translation_placeholders={
+                **_words_of(view.ref, view),
+                "error": err.message,
+                "rule": rule_of(right) if right is not None else "–",
+            },
+        ) from err
 
 
 def _want_offered(view: WorkloadView, *controls: Control) -> None:

@@ -19,6 +19,8 @@ SUSPENDABLE: Final = frozenset({Kind.CRON_JOB, Kind.JOB})
 ROLLING: Final = SCALABLE | {Kind.DAEMON_SET}
 
 EVICT: Final = ("create", "", "pods/eviction")
+DELETE: Final = ("delete", "", "pods")
+READ_LOGS: Final = ("get", "", "pods/log")
 
 _ROLLOUT: Final = {
     "spec": {
@@ -39,6 +41,12 @@ def scale_right(kind: Kind) -> Right:
 def patch_right(kind: Kind) -> Right:
     """Return verb, group and resource of changing the object itself."""
     return ("patch", RESOURCES[kind].group, RESOURCES[kind].plural)
+
+
+def rule_of(right: Right) -> str:
+    """Return the rule that gives a right, for a Role, in a line."""
+    verb, group, resource = right
+    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
 
 
 _COMMANDS: Final = (

@@ -20,7 +20,7 @@ from .devices import DeviceView
 
 @callback
 def targets_of(
-    hass: HomeAssistant, data: Mapping[str, Any], of: type[DeviceView]
+    hass: HomeAssistant, data: Mapping[str, Any], of: tuple[type[DeviceView], ...]
 ) -> list[Target]:
     """Return the devices that entities, devices, areas, floors and labels name, each once.
 

@@ -64,6 +64,8 @@ class LiveServer(ApiServer):
     before_answer: Callable[[], Any] | None = None
     hold_events: bool = False
     pods_follow: bool = True
+    # What containers wrote, by pod and container; a previous run's by (pod, container + "/previous").
+    written: dict[tuple[str, str], str] = field(default_factory=dict)
     _held: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     _versions: Iterator[int] = field(default_factory=lambda: count(1000))
     _pod_numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -322,6 +324,8 @@ class LiveServer(ApiServer):
         command = (
             request.method in ("PATCH", "POST") and "authorization.k8s.io" not in parts
         )
+        if not command and parts[-1] == "log":
+            return self._log(request, parts)
         if not command and "watch" not in request.query:
             return await super()._answer(request)
         rules = self._rules(request)
@@ -348,6 +352,28 @@ class LiveServer(ApiServer):
         if self.before_answer is not None:
             await self.before_answer()
         return response
+
+    def _log(self, request: web.Request, parts: list[str]) -> web.Response:
+        """Answer what a container wrote: the first `limitBytes` of the last `tailLines`."""
+        self.requests.append(f"GET {request.path_qs}")
+        place, pod = parts[3], parts[5]
+        if not any(
+            rule.allows("get", "pods/log", place, pod)
+            for rule in self._rules(request) or ()
+        ):
+            return _status(403, "Forbidden", 'User "home" cannot get pods/log')
+        container = request.query["container"]
+        if "previous" in request.query:
+            container += "/previous"
+        text = self.written.get((pod, container))
+        if text is None:
+            return _status(
+                400, "BadRequest", f'container "{container}" is waiting to start'
+            )
+        lines = text.splitlines(keepends=True)[-int(request.query["tailLines"]) :]
+        return web.Response(
+            body="".join(lines).encode()[: int(request.query["limitBytes"])]
+        )
 
     async def _command(
         self, request: web.Request, resource: str, place: str, name: str, part: str

@@ -288,6 +288,37 @@ class Client:
             body=msgspec.json.encode(options),
         )
 
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str,
+        tail: int,
+        limit: int,
+        since: int | None = None,
+        previous: bool = False,
+    ) -> str:
+        """Return the last `tail` lines that a container wrote, each with its time; needs `get` on `pods/log`.
+
+        At most `limit` bytes: the server cuts off the newest. `since` is in seconds; `previous` is
+        the run before the last restart. Raises `Invalid` if there is nothing to read yet.
+        """
+        params: dict[str, str | int] = {
+            "container": container,
+            "tailLines": tail,
+            "limitBytes": limit,
+            "timestamps": "true",
+        }
+        if since is not None:
+            params["sinceSeconds"] = since
+        if previous:
+            params["previous"] = "true"
+        raw = await self.request(
+            "GET", path_of(Kind.POD, namespace, pod, "log"), params=params
+        )
+        return raw.decode(errors="replace")
+
     async def _patch(self, url: str, patch: Mapping[str, Any], **params: str) -> bytes:
         return await self.request(
             "PATCH",
