@@ -30,6 +30,7 @@ from .hub import SYNC_TIMEOUT, HomeClusterConfigEntry, Hub, OtherCluster
 from .kube.credentials import read_kubeconfig
 from .kube.errors import CredentialsError, KubeError, Unauthorized
 from .lookout import look_out, withdraw_reauth
+from .once import join
 from .oversight import issue_id
 from .remember import store_of
 from .zero_touch import (
@@ -92,6 +93,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeClusterConfigEntry) 
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await hub.roster.settled()
     hub.oversee()
+    join(hass, entry)
     withdraw_reauth(hass, entry)
     return True
 

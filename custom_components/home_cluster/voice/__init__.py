@@ -1,0 +1,277 @@
+"""Sentences that people say to Home Assistant's own assistant, understood without any AI.
+
+The sentences are made of the names that devices have now, so nothing that is said about anything
+else is ever taken from those it is meant for.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+import re
+from typing import Any, Final
+
+from homeassistant.components.conversation.agent_manager import get_agent_manager
+from homeassistant.components.conversation.models import ConversationInput
+from homeassistant.components.homeassistant.exposed_entities import (
+    async_listen_entity_updates,
+)
+from homeassistant.const import ATTR_ENTITY_ID, STATE_ON
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.translation import async_get_translations
+
+from ..const import DOMAIN
+from ..exposure import Known, entity_of, known_devices
+from ..hub import Hub
+from .answers import about_all, about_firmware, about_one, where, which
+from .de import GERMAN
+from .en import ENGLISH
+from .language import AREA, DEVICE, Language, Topic
+from .names import fold, longest_named, ways_to_say
+
+ASSISTANT: Final = "conversation"
+LANGUAGES: Final = {language.code: language for language in (ENGLISH, GERMAN)}
+
+# Names change in bunches: at a start, when somebody exposes a whole page of entities.
+CALM: Final = 1.0
+
+
+class Voice:
+    """What is said about the devices of all clusters. `names_changed` after a hub came or went."""
+
+    def __init__(self, hass: HomeAssistant, hubs: Callable[[], Iterable[Hub]]) -> None:
+        """Know no names yet; `hubs` returns the clusters."""
+        self._hass = hass
+        self._hubs = hubs
+        self._registered: list[CALLBACK_TYPE] = []
+        self._listening: list[CALLBACK_TYPE] = []
+        self._timer: CALLBACK_TYPE | None = None
+        self._sentences: dict[tuple[str, Topic], list[str]] = {}
+        self._devices: dict[str, set[str]] = {}
+        self._areas: dict[str, set[str]] = {}
+
+    @callback
+    def start(self) -> None:
+        """Understand from now on; the conversation integration is there."""
+        bus = self._hass.bus
+        self._listening = [
+            bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._changed),
+            bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._changed),
+            bus.async_listen(ar.EVENT_AREA_REGISTRY_UPDATED, self._changed),
+            async_listen_entity_updates(self._hass, ASSISTANT, self.names_changed),
+        ]
+        self._learn()
+
+    @callback
+    def stop(self) -> None:
+        """Understand nothing any more."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+        for end in (*self._listening, *self._registered):
+            end()
+        self._listening, self._registered = [], []
+        self._sentences = {}
+
+    @callback
+    def names_changed(self) -> None:
+        """Learn the names anew, in a moment."""
+        if self._listening and self._timer is None:
+            self._timer = async_call_later(self._hass, CALM, self._learn)
+
+    @callback
+    def _changed(self, _event: Event[Any]) -> None:
+        self.names_changed()
+
+    @callback
+    def _learn(self, _now: object = None) -> None:
+        """Make the sentences of the names there are, if these are others than before."""
+        self._timer = None
+        self._devices, self._areas = {}, {}
+        spoken: dict[str, None] = {}
+        places: dict[str, None] = {}
+        areas = ar.async_get(self._hass)
+        for known in self._known():
+            area = areas.async_get_area(known.area_id) if known.area_id else None
+            rooms = [area.name, *sorted(area.aliases)] if area is not None else []
+            for said in (way for room in rooms for way in ways_to_say(room)):
+                places[said] = None
+                self._areas.setdefault(fold(said), set()).add(str(known.area_id))
+            if not known.exposed:
+                continue
+            for name in (known.name, *known.aliases):
+                for said in ways_to_say(name):
+                    in_room = [f"{way} {said}" for way in map(str.lower, rooms[:1])]
+                    for full in (
+                        said,
+                        *(re.sub(r"[^\w '-]", " ", one) for one in in_room),
+                    ):
+                        spoken[full] = None
+                        self._devices.setdefault(fold(full), set()).add(_id_of(known))
+        sentences = {
+            (language.code, topic): _filled(templates, spoken, places)
+            for language in LANGUAGES.values()
+            for topic, templates in language.sentences.items()
+        }
+        if sentences != self._sentences:
+            self._sentences = sentences
+            self._register()
+
+    def _register(self) -> None:
+        for end in self._registered:
+            end()
+        manager = get_agent_manager(self._hass)
+        self._registered = [
+            manager.register_trigger(sentences, self._hears(LANGUAGES[code], topic))
+            for (code, topic), sentences in self._sentences.items()
+            if sentences
+        ]
+
+    def _hears(
+        self, understood: Language, topic: Topic
+    ) -> Callable[[ConversationInput, Any], Awaitable[str | None]]:
+        async def answer(heard: ConversationInput, _result: Any) -> str | None:
+            code = heard.language.partition("-")[0].lower()
+            language = LANGUAGES.get(code, understood)
+            return await self._answer(language, topic, heard)
+
+        return answer
+
+    def _known(self) -> list[Known]:
+        return sorted(
+            known_devices(self._hass, self._hubs(), ASSISTANT),
+            key=lambda known: (known.name.lower(), _id_of(known)),
+        )
+
+    async def _answer(
+        self, language: Language, topic: Topic, heard: ConversationInput
+    ) -> str:
+        text = fold(heard.text)
+        named = self._named(text, heard)
+        devices = self._there(text)
+        if topic is Topic.ALL:
+            return about_all(
+                language, await self._reasons(language), self._hubs(), devices
+            )
+        exposed = [one for one in devices if one.exposed]
+        if topic is Topic.FIRMWARE and not self._mentions(text):
+            return about_firmware(language, exposed, self._latest)
+        if not named:
+            return language.unknown
+        if topic is Topic.FIRMWARE:
+            return about_firmware(language, named, self._latest)
+        if topic is Topic.RESTART:
+            if len(named) > 1:
+                return which(language, named)
+            return await self._restart(language, named[0], heard)
+        if topic is Topic.NODE:
+            return " ".join(where(language, one) for one in named)
+        reasons = await self._reasons(language)
+        return " ".join(about_one(language, reasons, one) for one in named)
+
+    def _mentions(self, text: str) -> bool:
+        return bool(longest_named(text, self._devices))
+
+    def _named(self, text: str, heard: ConversationInput) -> list[Known]:
+        """Return the devices that a text names: those in the room it names, or else in the speaker's."""
+        ids = set(longest_named(text, self._devices))
+        named = [one for one in self._known() if one.exposed and _id_of(one) in ids]
+        if len(named) < 2:
+            return named
+        rooms = set(longest_named(text, self._areas)) or self._room_of(heard)
+        return [one for one in named if one.area_id in rooms] or named
+
+    def _there(self, text: str) -> list[Known]:
+        """Return the devices in the room that a text names, all if it names none."""
+        known = self._known()
+        rooms = set(longest_named(text, self._areas))
+        return [one for one in known if one.area_id in rooms] if rooms else known
+
+    def _room_of(self, heard: ConversationInput) -> set[str]:
+        device = (
+            dr.async_get(self._hass).async_get(heard.device_id)
+            if heard.device_id
+            else None
+        )
+        area = device and dr.async_get_effective_area_id(self._hass, device)
+        return {area} if area else set()
+
+    def _latest(self, known: Known) -> str | None:
+        entity_id = entity_of(self._hass, known, "update", "update")
+        state = self._hass.states.get(entity_id) if entity_id else None
+        if state is None:
+            return None
+        if state.state != STATE_ON:
+            return ""
+        return str(state.attributes.get("latest_version") or "?")
+
+    async def _restart(
+        self, language: Language, known: Known, heard: ConversationInput
+    ) -> str:
+        """Press the button as whoever speaks: what its entity does not allow is not done."""
+        entity_id = entity_of(self._hass, known, "button", "restart")
+        if entity_id is None:
+            return language.may_not.format(device=known.name)
+        try:
+            await self._hass.services.async_call(
+                "button",
+                "press",
+                {ATTR_ENTITY_ID: entity_id},
+                blocking=True,
+                context=heard.context,
+            )
+        except Unauthorized:
+            return language.may_not.format(device=known.name)
+        except HomeAssistantError as err:
+            return await self._sentence_of(err, language)
+        return language.restarting.format(device=known.name)
+
+    async def _sentence_of(self, err: HomeAssistantError, language: Language) -> str:
+        """Return an error in words of the language."""
+        texts = await async_get_translations(
+            self._hass, language.code, "exceptions", [DOMAIN]
+        )
+        key = f"component.{DOMAIN}.exceptions.{err.translation_key}.message"
+        if err.translation_domain != DOMAIN or key not in texts:
+            return str(err)
+        return texts[key].format(**(err.translation_placeholders or {}))
+
+    async def _reasons(self, language: Language) -> dict[str, str]:
+        """Return the sentence of each reason, as the sensor shows it."""
+        texts = await async_get_translations(
+            self._hass, language.code, "entity", [DOMAIN]
+        )
+        start = f"component.{DOMAIN}.entity.sensor.reason.state."
+        return {
+            key.removeprefix(start): text
+            for key, text in texts.items()
+            if key.startswith(start)
+        }
+
+
+def _id_of(known: Known) -> str:
+    return f"{known.hub.cluster_uid}/{known.device.key}"
+
+
+def _filled(
+    templates: Iterable[str], devices: Iterable[str], areas: Iterable[str]
+) -> list[str]:
+    """Return templates with the names there are; without names, only what needs none."""
+    names, rooms = "|".join(devices), "|".join(areas)
+    filled = []
+    for template in templates:
+        if DEVICE in template and not names:
+            continue
+        if AREA in template and not rooms:
+            # A place in brackets may be left out.
+            template = re.sub(r" \[[^][]*(?:\[[^][]*\][^][]*)*<area>\]", "", template)
+            if AREA in template:
+                continue
+        filled.append(
+            template.replace(DEVICE, f"({names})").replace(AREA, f"({rooms})")
+        )
+    return filled
