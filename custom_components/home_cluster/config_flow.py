@@ -39,6 +39,7 @@ from .const import (
     CONF_CONTEXT,
     CONF_KUBECONFIG,
     CONF_METHOD,
+    CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
     CONF_URL,
@@ -50,7 +51,14 @@ from .const import (
     METHOD_TOKEN,
     MODE_ALL,
 )
-from .forms import TOKEN_SCHEMA, errors, kubeconfig_schema, selection_schema, words
+from .forms import (
+    TOKEN_SCHEMA,
+    errors,
+    kubeconfig_schema,
+    options_schema,
+    selection_schema,
+    words,
+)
 from .kube.client import Client
 from .preview import Preview, hide_preview, setup_preview, show_preview
 from .rekey import rekey
@@ -383,17 +391,22 @@ class HomeClusterOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             try:
                 options = await preview.check(user_input)
+                interval = user_input[CONF_METRICS_INTERVAL]
             except Refused as err:
                 refused = err
             else:
                 return self.async_create_entry(
-                    data={**self.config_entry.options, **options}
+                    data={
+                        **self.config_entry.options,
+                        **options,
+                        CONF_METRICS_INTERVAL: int(interval),
+                    }
                 )
         typed = self.config_entry.options if user_input is None else user_input
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                selection_schema(preview.namespaces), typed
+                options_schema(preview.namespaces), typed
             ),
             errors=errors(refused),
             description_placeholders=words(refused) | await _chosen(preview, typed),

@@ -28,3 +28,8 @@ MODE_LABELLED: Final = "labelled"
 MODE_NAMESPACES: Final = "namespaces"
 MODE_ALL: Final = "all"
 CONF_NAMESPACES: Final = "namespaces"
+
+# How often CPU and memory are read, in seconds, while an entity shows them (entry options).
+CONF_METRICS_INTERVAL: Final = "metrics_interval"
+METRICS_INTERVAL: Final = 60
+METRICS_INTERVALS: Final = (15, 3600)

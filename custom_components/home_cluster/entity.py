@@ -10,7 +10,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 
 from .devices import Device, DeviceView
 from .hub import Hub
-from .model.views import Control
+from .model.views import Control, Need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +18,12 @@ class HomeClusterDescription[V: DeviceView](EntityDescription):
     """An entity of the devices whose view is an `of`.
 
     There is one where `fits_fn` says so and, if `control` is named, the account and the device's
-    hints allow it.
+    hints allow it, or let read what it needs.
     """
 
     of: type[V]
     fits_fn: Callable[[V], bool] = lambda _: True
-    control: Control | None = None
+    control: Control | Need | None = None
 
 
 class HomeClusterEntity(Entity):

@@ -7,6 +7,9 @@ import voluptuous as vol
 
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -20,11 +23,14 @@ from .const import (
     CONF_CA,
     CONF_CONTEXT,
     CONF_KUBECONFIG,
+    CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
     CONF_TOKEN,
     CONF_URL,
     CONF_VERIFY_SSL,
+    METRICS_INTERVAL,
+    METRICS_INTERVALS,
     MODE_ALL,
     MODE_LABELLED,
     MODE_NAMESPACES,
@@ -82,6 +88,25 @@ def selection_schema(namespaces: Sequence[str]) -> vol.Schema:
             vol.Optional(CONF_NAMESPACES, default=[]): SelectSelector(
                 SelectSelectorConfig(
                     options=list(namespaces), multiple=True, custom_value=True
+                )
+            ),
+        }
+    )
+
+
+def options_schema(namespaces: Sequence[str]) -> vol.Schema:
+    """Return the options' form: the selection, and how often figures are read."""
+    shortest, longest = METRICS_INTERVALS
+    return selection_schema(namespaces).extend(
+        {
+            vol.Required(
+                CONF_METRICS_INTERVAL, default=METRICS_INTERVAL
+            ): NumberSelector(
+                NumberSelectorConfig(
+                    min=shortest,
+                    max=longest,
+                    unit_of_measurement="s",
+                    mode=NumberSelectorMode.BOX,
                 )
             ),
         }

@@ -25,9 +25,10 @@ from .kube.errors import KubeError
 from .kube.resources import RESOURCES
 from .kube.schema import Event, Key, Kind, Pod, Ref
 from .lookout import withdraw_reauth
+from .metrics import Metrics
 from .model.index import Index
 from .model.situation import Situation
-from .model.views import Control, NodeView, WorkloadView
+from .model.views import Control, Need, NodeView, WorkloadView
 from .oversight import Oversight
 from .own import own_pod
 from .parts import Part
@@ -89,8 +90,9 @@ class Hub:
         self.chronicle = Chronicle(
             self._situation, lambda: self.available, hass.loop.time
         )
+        self.metrics = Metrics(self)
         # What is built on devices; each is told of every change.
-        self._parts: tuple[Part, ...] = (self.chronicle,)
+        self._parts: tuple[Part, ...] = (self.chronicle, self.metrics)
         self._begun = False
         self._verified = False
         self._problems: dict[str, str] = {}
@@ -136,9 +138,11 @@ class Hub:
             async_add_entities,
         )
 
-    def may(self, device: Device, control: Control) -> bool:
+    def may(self, device: Device, control: Control | Need) -> bool:
         """Say whether a device may be controlled so; what runs Home Assistant keeps running."""
         view = device.view
+        if isinstance(control, Need):
+            return self.rights.may_read(view, control)
         if not isinstance(view, WorkloadView):
             return False
         if view.ref in self.judge.own and control is not Control.RESTART:
@@ -179,6 +183,10 @@ class Hub:
         """Return the pods that a workload has now."""
         situation = self._situation(ref)
         return situation.pods if situation is not None else ()
+
+    def pod_keys(self, ref: Ref) -> Iterable[Key]:
+        """Return the keys of the pods that a workload has now."""
+        return self.index.pod_keys(ref)
 
     def listen_pods(self, ref: Ref, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call the listener at every change of the workload or its pods, until told to stop."""

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from .kube.access import Access, Missing
 from .kube.client import RESTARTED_AT, node_selector_patch
+from .kube.metrics import GROUP
 from .kube.resources import RESOURCES
 from .kube.schema import Kind, Ref
-from .model.views import Control, WorkloadView
+from .model.views import Control, Need, NodeView, WorkloadView
 from .scope import READ_VERBS, Scope, scope
 
 # Valid accounts get false denials for a moment after the API server started: a right counts as lost,
@@ -49,11 +50,17 @@ def rule_of(right: Right) -> str:
     return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
 
 
+POD_FIGURES: Final = ("list", GROUP, "pods")
+NODE_FIGURES: Final = ("list", GROUP, "nodes")
+
 _COMMANDS: Final = (
     EVICT,
     *(scale_right(kind) for kind in sorted(SCALABLE)),
     *(patch_right(kind) for kind in sorted(ROLLING | SUSPENDABLE)),
 )
+# Read when an entity needs them; without them it is not there, which is no fault.
+_ON_DEMAND: Final = (POD_FIGURES,)
+_ON_DEMAND_CLUSTER_WIDE: Final = (NODE_FIGURES,)
 _READS: Final = tuple(
     (verb, resource.group, resource.plural)
     for resource in RESOURCES.values()
@@ -112,7 +119,7 @@ class Rights:
     def add_place(self, namespace: str) -> None:
         """Look at a namespace too, from the next look on, if that can tell anything."""
         if namespace not in self.places and not all(
-            self.allows(Missing(*right, None)) for right in _COMMANDS
+            self.allows(Missing(*right, None)) for right in (*_COMMANDS, *_ON_DEMAND)
         ):
             self.places.add(namespace)
             self.unseen = True
@@ -131,6 +138,16 @@ class Rights:
                 return self._has(scale_right(kind), namespace)
             case Control.RESTART if kind in ROLLING:
                 return self.may_evict(namespace) or self.may_patch(view.ref, control)
+            case _:
+                return False
+
+    def may_read(self, view: object, need: Need) -> bool:
+        """Say whether the account may read what entities of a device need."""
+        match need, view:
+            case Need.FIGURES, WorkloadView():
+                return self._has(POD_FIGURES, view.ref.namespace)
+            case Need.FIGURES, NodeView():
+                return self.allows(Missing(*NODE_FIGURES, None))
             case _:
                 return False
 
@@ -182,5 +199,7 @@ class Rights:
 
     def _asked(self) -> Iterable[Missing]:
         for place in (None, *sorted(self.places)):
-            for right in (*_READS, *_COMMANDS):
+            for right in (*_READS, *_COMMANDS, *_ON_DEMAND):
                 yield Missing(*right, place)
+        for right in _ON_DEMAND_CLUSTER_WIDE:
+            yield Missing(*right, None)

@@ -13,7 +13,7 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .devices import Device, DeviceView
-from .model.views import Control
+from .model.views import Control, Need
 
 # Adding an entity takes Home Assistant some 0.3 ms; no turn of its loop may take long.
 SLICE: Final = 0.004
@@ -36,7 +36,7 @@ class Description(Protocol):
         """Say whether a device has it."""
 
     @property
-    def control(self) -> Control | None:
+    def control(self) -> Control | Need | None:
         """What must be allowed for it."""
 
 
@@ -57,7 +57,7 @@ class Roster:
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        may: Callable[[Device, Control], bool],
+        may: Callable[[Device, Control | Need], bool],
         unique_id: Callable[[str, str], str],
     ) -> None:
         """Start without platforms and devices."""

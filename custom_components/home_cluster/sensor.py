@@ -18,6 +18,7 @@ from homeassistant.helpers.typing import StateType
 
 from .devices import ClusterView, DeviceView
 from .entity import HomeClusterDescription, HomeClusterEntity
+from .figures import FIGURES, FigureSensor
 from .hub import HomeClusterConfigEntry
 from .kube.schema import Kind
 from .model.views import Reason, Status, WorkloadView
@@ -145,6 +146,7 @@ async def async_setup_entry(
 ) -> None:
     """Add a sensor for every description that fits, now and when devices come."""
     entry.runtime_data.follow(SENSORS, HomeClusterSensor, async_add_entities)
+    entry.runtime_data.follow(FIGURES, FigureSensor, async_add_entities)
 
 
 class HomeClusterSensor(HomeClusterEntity, SensorEntity):

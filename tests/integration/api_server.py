@@ -17,6 +17,7 @@ from tests.integration.elsewhere import elsewhere
 
 UID = "0d6a1c1e-5d0b-4c5e-9b47-0c1f7a3c9a11"
 GIT_VERSION = "v1.37.2"
+METRICS = "metrics.k8s.io"
 
 _GROUPS: Mapping[str, str] = {
     "pods": "",
@@ -56,19 +57,29 @@ FOLLOWED = (
 
 @dataclass(frozen=True)
 class Rule:
-    """One RBAC rule; `namespace` is None for a ClusterRoleBinding."""
+    """One RBAC rule; `namespace` is None for a ClusterRoleBinding.
+
+    `group` is needed only where resources of two groups have one name.
+    """
 
     verbs: tuple[str, ...]
     resources: tuple[str, ...]
     namespace: str | None = None
     names: tuple[str, ...] = ()
+    group: str = ""
 
     def allows(
-        self, verb: str, resource: str, namespace: str | None, name: str
+        self,
+        verb: str,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        group: str = "",
     ) -> bool:
         """Judge as RBAC does."""
         return (
-            ("*" in self.verbs or verb in self.verbs)
+            self.group == group
+            and ("*" in self.verbs or verb in self.verbs)
             and ("*" in self.resources or resource in self.resources)
             and self.namespace in (None, namespace)
             and (not self.names or name in self.names)
@@ -77,7 +88,10 @@ class Rule:
     def as_json(self) -> dict[str, Any]:
         """Return the rule as a SelfSubjectRulesReview tells it."""
         groups = sorted(
-            {_GROUPS.get(resource.split("/")[0], "*") for resource in self.resources}
+            {
+                self.group or _GROUPS.get(resource.split("/")[0], "*")
+                for resource in self.resources
+            }
         )
         rule: dict[str, Any] = {
             "verbs": list(self.verbs),
@@ -168,6 +182,8 @@ class ApiServer:
     certificate_account: tuple[Rule, ...] | None = None
     false_denials: int = 0
     broken: int | None = None
+    # The metrics server's answers by plural; without any there is none. A number is an error's.
+    figures: dict[str, list[Any] | int] = field(default_factory=dict)
     not_kubernetes: bool = False
     tokens_seen: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
@@ -249,6 +265,8 @@ class ApiServer:
         if resource == "namespaces" and name:
             place = name
         verb = "get" if name else "list"
+        if group == METRICS:
+            return self._read_figures(resource, place, rules)
         allowed = any(rule.allows(verb, resource, place, name) for rule in rules)
         if self.false_denials > 0:
             self.false_denials -= 1
@@ -286,6 +304,19 @@ class ApiServer:
         if name == "kube-system":
             found[0]["metadata"] = {**found[0]["metadata"], "uid": self.uid}
         return web.json_response(found[0])
+
+    def _read_figures(
+        self, resource: str, place: str | None, rules: tuple[Rule, ...]
+    ) -> web.Response:
+        if not any(rule.allows("list", resource, place, "", METRICS) for rule in rules):
+            return _status(403, "Forbidden", f"{resource}.{METRICS} is forbidden")
+        found = self.figures.get(resource, 404)
+        if isinstance(found, int):
+            return _status(found, "ServiceUnavailable", "no figures")
+        items = [
+            item for item in found if place in (None, item["metadata"].get("namespace"))
+        ]
+        return web.json_response({"metadata": {}, "items": items})
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -11,13 +11,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.home_cluster.const import DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from tests.integration.api_server import READ_ALL, READ_UID, UID, Rule
+from tests.integration.api_server import METRICS, READ_ALL, READ_UID, UID, Rule
 from tests.integration.live_server import LiveServer
 
 SCALES = ("deployments/scale", "statefulsets/scale")
 CONTROL = (
     Rule(("patch",), (*SCALES, "cronjobs", "jobs", "daemonsets")),
     Rule(("create",), ("pods/eviction",)),
+    Rule(("list",), ("pods", "nodes"), group=METRICS),
 )
 EVERYTHING = (READ_UID, READ_ALL, *CONTROL)
 READ_ONLY = (READ_UID, READ_ALL)

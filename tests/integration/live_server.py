@@ -166,6 +166,7 @@ class LiveServer(ApiServer):
             name,
             spec={},
             status={
+                "allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"},
                 "nodeInfo": {
                     "kubeletVersion": "v1.37.2",
                     "architecture": "arm64",

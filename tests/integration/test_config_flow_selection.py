@@ -218,7 +218,11 @@ async def test_options_begin_with_the_present_selection(
 ) -> None:
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["step_id"] == "init"
-    assert suggested(result) == {"mode": "namespaces", "namespaces": ["garden"]}
+    assert suggested(result) == {
+        "mode": "namespaces",
+        "namespaces": ["garden"],
+        "metrics_interval": 60,
+    }
     assert result["description_placeholders"]["chosen_names"] == "weather (garden)"
 
 
@@ -234,13 +238,18 @@ async def test_options_say_what_is_wrong_and_are_saved_then(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     result = await hass.config_entries.options.async_configure(result["flow_id"], typed)
     assert result["errors"] == {"namespaces": key}
-    assert suggested(result) == typed
+    assert suggested(result) == {**typed, "metrics_interval": 60}
     result = await hass.config_entries.options.async_configure(
-        result["flow_id"], {"mode": "labelled", "namespaces": []}
+        result["flow_id"],
+        {"mode": "labelled", "namespaces": [], "metrics_interval": 120.0},
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
-    assert entry.options == {"mode": "labelled", "namespaces": []}
+    assert entry.options == {
+        "mode": "labelled",
+        "namespaces": [],
+        "metrics_interval": 120,
+    }
     assert no_setup.call_count == 2
 
 
@@ -254,7 +263,11 @@ async def test_options_can_be_changed_while_the_cluster_is_away(
         result["flow_id"], {"mode": "namespaces", "namespaces": ["kitchen"]}
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"mode": "namespaces", "namespaces": ["kitchen"]}
+    assert entry.options == {
+        "mode": "namespaces",
+        "namespaces": ["kitchen"],
+        "metrics_interval": 60,
+    }
 
 
 async def look(

@@ -102,8 +102,10 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
         "binary_sensor.problem",
         "button.restart",
         "event.event",
+        "sensor.cpu",
         "sensor.desired",
         "sensor.image",
+        "sensor.memory",
         "sensor.node",
         "sensor.ready",
         "sensor.reason",
@@ -117,6 +119,8 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
         "binary_sensor.disk_pressure",
         "binary_sensor.memory_pressure",
         "binary_sensor.pid_pressure",
+        "sensor.cpu",
+        "sensor.memory",
     }
     assert ids == {
         "cluster//cluster": {

@@ -12,6 +12,7 @@ from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
 from custom_components.home_cluster.button import BUTTONS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
 from custom_components.home_cluster.event import EVENTS
+from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.number import NUMBERS
@@ -26,7 +27,7 @@ PLATFORMS = {
     "button": BUTTONS,
     "event": EVENTS,
     "number": NUMBERS,
-    "sensor": SENSORS,
+    "sensor": (*SENSORS, *FIGURES),
     "switch": SWITCHES,
 }
 

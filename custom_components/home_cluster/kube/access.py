@@ -55,6 +55,9 @@ WANTED: Final = (
     Right("delete", "", "pods"),
     Right("get", "", "pods/log"),
     Right("patch", "", "nodes"),
+    Right("list", "metrics.k8s.io", "pods"),
+    Right("list", "metrics.k8s.io", "nodes"),
+    Right("patch", "autoscaling", "horizontalpodautoscalers"),
 )
 """What is asked one by one where an authorizer cannot tell its rules."""
 

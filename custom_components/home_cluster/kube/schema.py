@@ -224,7 +224,10 @@ class Job(Described, frozen=True, gc=False, kw_only=True):
 
 
 class Node(Record, frozen=True, gc=False, kw_only=True):
-    """A node. `taints` are (key, value, effect); capacities are Kubernetes quantities as text."""
+    """A node. `taints` are (key, value, effect); capacities are Kubernetes quantities as text.
+
+    What is allocatable is what pods may use of them.
+    """
 
     labels: dict[str, str] = {}
     conditions: tuple[Condition, ...] = ()
@@ -239,6 +242,8 @@ class Node(Record, frozen=True, gc=False, kw_only=True):
     cpu: str = ""
     memory: str = ""
     pods: str = ""
+    allocatable_cpu: str = ""
+    allocatable_memory: str = ""
 
 
 class VolumeClaim(Described, frozen=True, gc=False, kw_only=True):

@@ -173,6 +173,12 @@ class Index:
         situation = self.situation(ref, now, before)
         return None if situation is None else workload_view(situation)
 
+    def pod_keys(self, ref: Ref) -> Iterator[Key]:
+        """Return the pods that a workload has, those of a CronJob's Jobs too."""
+        yield from self._pods.get(ref, ())
+        for job in self._jobs.get(ref, ()):
+            yield from self._pods.get(Ref(Kind.JOB, *job), ())
+
     def node(self, name: str, now: datetime) -> NodeView | None:
         """Return the device that a node is, None if there is no such node."""
         node = self._nodes.get(name)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ..kube.quantities import amount
 from ..kube.schema import CronJob, Job, Kind, Node, Pod, Workload
 from .case import latest
 from .health import health
@@ -114,6 +115,8 @@ def node_view(node: Node, now: datetime, lost: datetime | None = None) -> NodeVi
         architecture=node.architecture,
         os_image=node.os_image,
         boot_id=node.boot_id,
+        allocatable_cpu=amount(node.allocatable_cpu),
+        allocatable_memory=amount(node.allocatable_memory),
         recheck=None if since is None or over else since + FLICKER,
     )
 

@@ -62,6 +62,12 @@ class Control(StrEnum):
     RUN = "run"
 
 
+class Need(StrEnum):
+    """What an entity needs to read beside the objects that are followed; never part of a hint."""
+
+    FIGURES = "figures"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """A device's health.
@@ -140,6 +146,7 @@ class NodeView:
 
     `connected` is what Kubernetes says of Ready: True, or False when it is not; `problem` becomes True
     only after the flicker window, and is None within it. Pressures are None while the node is away.
+    What pods may use of it is told in cores and bytes, None if that is not known.
     """
 
     name: str
@@ -155,4 +162,6 @@ class NodeView:
     architecture: str
     os_image: str
     boot_id: str
+    allocatable_cpu: float | None = None
+    allocatable_memory: float | None = None
     recheck: datetime | None = field(default=None, compare=False)

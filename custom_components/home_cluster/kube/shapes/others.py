@@ -84,6 +84,7 @@ class NodeStatus(Wire):
     """How a node is."""
 
     capacity: dict[str, str] | None = None
+    allocatable: dict[str, str] | None = None
     conditions: list[WireCondition] | None = None
     addresses: list[Address] | None = None
     node_info: NodeInfo = field(default_factory=NodeInfo)
@@ -100,6 +101,7 @@ class WireNode(Wire):
         """Return the node, its address being the internal one."""
         metadata, spec, status = self.metadata, self.spec, self.status
         capacity = status.capacity or {}
+        allocatable = status.allocatable or {}
         return Node(
             name=intern(metadata.name),
             uid=metadata.uid,
@@ -122,6 +124,8 @@ class WireNode(Wire):
             cpu=capacity.get("cpu", ""),
             memory=capacity.get("memory", ""),
             pods=capacity.get("pods", ""),
+            allocatable_cpu=allocatable.get("cpu", ""),
+            allocatable_memory=allocatable.get("memory", ""),
         )
 
 
