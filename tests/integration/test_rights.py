@@ -62,7 +62,7 @@ async def test_a_reader_has_no_controls_and_no_repair(
     await set_up(hass, entry_for(home))
     await look_again(hass, 4)
     domains = {entity.domain for entity in er.async_get(hass).entities.values()}
-    assert domains == {"sensor", "binary_sensor"}
+    assert domains == {"sensor", "binary_sensor", "event"}
     assert not repairs(hass)
     assert state(hass, f"{FRIDGE}/status") == "running"
 
