@@ -43,6 +43,16 @@ def test_what_is_done_is_there(rule: str, file: str) -> None:
     assert (HERE / file).is_file()
 
 
+@pytest.mark.parametrize("what", ["triggers", "conditions"])
+def test_each_trigger_and_condition_has_its_part_of_the_page(what: str) -> None:
+    """The rules docs-triggers and docs-conditions."""
+    assert RULES[f"docs-{what}"] == "done"
+    page = (HERE.parents[1] / "docs" / "automations.md").read_text()
+    described = yaml.safe_load((HERE / f"{what}.yaml").read_text())
+    for key in (key for key in described if not key.startswith(".")):
+        assert f"\n### `home_cluster.{key}`\n" in page
+
+
 @pytest.mark.parametrize(
     "platform", ["binary_sensor", "button", "event", "number", "sensor", "switch"]
 )
