@@ -17,6 +17,7 @@ QUICK = (
             tool("pytest"),
             "tests/unit",
             "tests/integration",
+            "tests/chart",
             *("-n", "2", "--dist", "worksteal", "-q"),
             *("--cov", "--cov-report", ""),
         ),

@@ -5,12 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from typing import Final
 
 from .debian import CLUSTER_PROGRAMS, PICTURE_PROGRAMS, install_packages, missing
 from .go import find_go
 from .python import find_python, find_uv
 from .report import ROOT, SetupError, finish
 from .venv import VENV, make_venv
+
+QUICK: Final = ("helm",)
+"""The program groups that tests without a cluster use; half a minute, once."""
 
 
 def main() -> int:
@@ -19,7 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="only what the tests without a cluster need: Python and its packages",
+        help="only what the tests without a cluster need: Python, its packages, and Helm",
     )
     quick = parser.parse_args().quick
     start = time.monotonic()
@@ -32,19 +36,18 @@ def main() -> int:
         go = find_go(uv)
     except SetupError as error:
         return finish(error)
-    if not quick:
-        env = {
-            **os.environ,
-            "PATH": f"{go.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        }
-        built = subprocess.run(
-            [VENV / "bin" / "python", "-m", "testbed", "build"],
-            cwd=ROOT,
-            env=env,
-            check=False,
-        )
-        if built.returncode:
-            return built.returncode
+    env = {
+        **os.environ,
+        "PATH": f"{go.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    built = subprocess.run(
+        [VENV / "bin" / "python", "-m", "testbed", "build", *(QUICK if quick else ())],
+        cwd=ROOT,
+        env=env,
+        check=False,
+    )
+    if built.returncode:
+        return built.returncode
     print(f"Ready after {time.monotonic() - start:.0f} s.", flush=True)
     return 0
 

@@ -1,0 +1,140 @@
+{{/* Who may talk to whom. */}}
+
+{{/* The ranges of the LAN as peers of a NetworkPolicy, without the cluster's own pods and services where those lie within. Input: root, ranges. */}}
+{{- define "home-cluster.lan-peers" -}}
+{{- $cluster := .root.Values.cluster }}
+{{- range $range := .ranges }}
+- ipBlock:
+    cidr: {{ $range }}
+    {{- $except := list }}
+    {{- range $inner := list $cluster.podCIDR $cluster.serviceCIDR }}
+    {{- if and $inner (eq (include "home-cluster.cidr-within" (dict "inner" $inner "outer" $range)) "true") }}{{ $except = append $except $inner }}{{ end }}
+    {{- end }}
+    {{- with $except }}
+    except: {{ toJson . }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* "true" where one IPv4 range lies truly within another. Input: inner, outer. */}}
+{{- define "home-cluster.cidr-within" -}}
+{{- if and (not (contains ":" .inner)) (not (contains ":" .outer)) }}
+{{- $inner := splitList "/" .inner }}
+{{- $outer := splitList "/" .outer }}
+{{- if gt (last $inner | int) (last $outer | int) }}
+{{- $numbers := list }}
+{{- range $address := list (first $inner) (first $outer) }}
+{{- $number := 0 }}
+{{- range splitList "." $address }}{{ $number = add (mul $number 256) (int .) }}{{ end }}
+{{- $numbers = append $numbers $number }}
+{{- end }}
+{{- $size := 1 }}
+{{- range until (sub 32 (last $outer | int) | int) }}{{ $size = mul $size 2 }}{{ end }}
+{{- eq (div (index $numbers 0) $size) (div (index $numbers 1) $size) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The internet as a peer: every address but those of houses and clusters. */}}
+{{- define "home-cluster.internet-peer" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+{{- end }}
+
+{{/* The pods of one component as a peer. Input: root, namespace, component. */}}
+{{- define "home-cluster.pod-peer" -}}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ .namespace }}}
+  podSelector:
+    matchLabels:
+      {{- include "home-cluster.selector" (dict "root" .root "component" .component) | nindent 6 }}
+{{- end }}
+
+{{/* Where Home Assistant's calls come from: its pod, its node, or the LAN where it runs elsewhere. */}}
+{{- define "home-cluster.assistant-peers" -}}
+{{- if and .Values.homeAssistant.enabled (not .Values.access.only) }}
+{{- if eq .Values.homeAssistant.network.mode "host" }}
+{{- include "home-cluster.lan-peers" (dict "root" . "ranges" .Values.cluster.lan) }}
+{{- range .Values.cluster.nodeAddresses }}
+- ipBlock: {cidr: {{ contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) }}}
+{{- end }}
+{{- else }}
+{{- include "home-cluster.pod-peer" (dict "root" . "namespace" .Release.Namespace "component" "home-assistant") }}
+{{- end }}
+{{- else }}
+{{- include "home-cluster.lan-peers" (dict "root" . "ranges" (.Values.access.from | default .Values.cluster.lan)) }}
+{{- end }}
+{{- end }}
+
+{{/* Where traffic from outside enters: the gateways' namespaces. */}}
+{{- define "home-cluster.gateway-peers" -}}
+{{- with .Values.cluster.gateways }}
+- namespaceSelector:
+    matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: {{ toJson . }}}]
+{{- end }}
+{{- end }}
+
+{{/* The ports of a device in a NetworkPolicy. Input: device. */}}
+{{- define "home-cluster.policy-ports" -}}
+{{- range $name, $port := .device.ports }}
+{{- if $port }}
+- {port: {{ int $port.port }}, protocol: {{ $port.protocol | default "TCP" }}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What a device may call: what it names in `connects`, its network stick, the vault, and as much of the world as its zone allows. Input: root, device, devices. */}}
+{{- define "home-cluster.device.egress" -}}
+{{- $root := .root }}
+{{- $device := .device }}
+{{- $devices := .devices }}
+{{- $targets := $device.connects }}
+{{- if and $device.vault $root.Values.vault.device }}{{ $targets = append $targets $root.Values.vault.device }}{{ end }}
+{{- range $target := uniq $targets }}
+{{- if eq $target "home-assistant" }}
+- to:
+    {{- include "home-cluster.pod-peer" (dict "root" $root "namespace" $root.Release.Namespace "component" "home-assistant") | nindent 4 }}
+  ports: [{port: 8123, protocol: TCP}]
+{{- else }}
+{{- $other := get $devices $target }}
+{{- $ports := include "home-cluster.policy-ports" (dict "device" $other) | trim }}
+- to:
+    {{- include "home-cluster.pod-peer" (dict "root" $root "namespace" $other.namespace "component" $target) | nindent 4 }}
+  {{- with $ports }}
+  ports:
+    {{- . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- with ($device.usb | default dict).network }}
+{{- $url := urlParse . }}
+{{- $address := regexReplaceAll ":[0-9]+$" $url.host "" }}
+{{- $port := regexFind "[0-9]+$" $url.host }}
+- to:
+    {{- if regexMatch "^[0-9.]+$" $address }}
+    - ipBlock: {cidr: {{ $address }}/32}
+    {{- else }}
+    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" $root.Values.cluster.lan) | trim | nindent 4 }}
+    {{- end }}
+  {{- with $port }}
+  ports: [{port: {{ int . }}, protocol: TCP}]
+  {{- end }}
+{{- end }}
+{{- if and $device.vault (not $root.Values.vault.device) }}
+- to:
+    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" $root.Values.cluster.lan) | trim | nindent 4 }}
+    {{- if eq ($device.internet | default $device.zoneSettings.internet) "deny" }}
+    {{- include "home-cluster.internet-peer" $root | nindent 4 }}
+    {{- end }}
+  ports: [{port: {{ regexFind "[0-9]+$" (urlParse $root.Values.vault.address).host | default "443" | int }}, protocol: TCP}]
+{{- end }}
+{{- if eq ($device.internet | default $device.zoneSettings.internet) "allow" }}
+- to:
+    {{- include "home-cluster.internet-peer" $root | nindent 4 }}
+{{- end }}
+{{- with concat ($device.zoneSettings.lan | default list) ($device.lan | default list) | uniq }}
+- to:
+    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" .) | trim | nindent 4 }}
+{{- end }}
+{{- end }}

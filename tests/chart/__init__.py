@@ -1,0 +1,1 @@
+"""What the chart renders, and what it refuses; all without a cluster."""
