@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeassistant.core import Context, SupportsResponse
+import probatio
+
+from homeassistant.core import Context, HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolSchemaType
 from homeassistant.util.json import JsonObjectType
@@ -67,6 +69,9 @@ class Action:
     `do` is called for each targeted device whose view is one of `of`; what it returns is that device's
     part of the answer. It raises `ServiceValidationError` for misuse, `HomeAssistantError` for failure,
     both translated. `needs_admin` looks at the fields. `changes` says that it does more than look.
+
+    `find` makes the requests of a call: unless it is given, one for each target, all with the call's
+    fields. `check` is called for all of them before anything is done, `turn` says which come first.
     """
 
     name: str
@@ -76,8 +81,13 @@ class Action:
     response: SupportsResponse = SupportsResponse.OPTIONAL
     needs_admin: Callable[[Mapping[str, Any]], bool] = lambda _: False
     changes: bool = True
+    find: Callable[[HomeAssistant, ServiceCall], list[Request]] | None = None
+    check: Callable[[Request], None] = lambda _: None
+    turn: Callable[[Request], int] = lambda _: 0
 
     @property
     def schema(self) -> VolSchemaType:
-        """The fields and a target."""
+        """The fields, and a target unless the fields name it."""
+        if self.find is not None:
+            return probatio.Schema(dict(self.fields))
         return cv.make_entity_service_schema(dict(self.fields))

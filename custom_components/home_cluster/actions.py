@@ -44,32 +44,42 @@ async def _run(
     hass: HomeAssistant, action: Action, call: ServiceCall
 ) -> ServiceResponse:
     """Do it to every target, and raise if it failed for any, saying for which it did not."""
-    targets = targets_of(hass, call.data, action.of)
+    requests = _requests(hass, action, call)
     await allow(
         hass,
         call.context,
-        targets,
+        [request.target for request in requests],
         admin=action.needs_admin(call.data),
         policy=POLICY_CONTROL if action.changes else POLICY_READ,
     )
-    outcomes = await asyncio.gather(
-        *(action.do(Request(target, call.data, call.context)) for target in targets),
-        return_exceptions=True,
-    )
+    for request in requests:
+        action.check(request)
     answers: dict[str, JsonObjectType] = {}
     failures: list[tuple[Target, HomeAssistantError]] = []
-    for target, outcome in zip(targets, outcomes, strict=True):
-        if isinstance(outcome, HomeAssistantError):
-            failures.append((target, outcome))
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            answers.update(dict.fromkeys(target.named, outcome or {}))
+    for turn in sorted({action.turn(request) for request in requests}):
+        batch = [request for request in requests if action.turn(request) == turn]
+        outcomes = await asyncio.gather(*map(action.do, batch), return_exceptions=True)
+        for request, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, HomeAssistantError):
+                failures.append((request.target, outcome))
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                answers.update(dict.fromkeys(request.target.named, outcome or {}))
     if failures and not (answers and call.return_response and not action.changes):
-        raise _failed(targets, failures)
+        raise _failed(requests, failures)
     for target, error in failures:
         answers.update({name: {"error": str(error)} for name in target.named})
     return {**answers} if call.return_response else None
+
+
+def _requests(hass: HomeAssistant, action: Action, call: ServiceCall) -> list[Request]:
+    if action.find is not None:
+        return action.find(hass, call)
+    return [
+        Request(target, call.data, call.context)
+        for target in targets_of(hass, call.data, action.of)
+    ]
 
 
 async def allow(
@@ -108,13 +118,14 @@ def _allow_device(
 
 
 def _failed(
-    targets: Sequence[Target], failures: Sequence[tuple[Target, HomeAssistantError]]
+    requests: Sequence[Request], failures: Sequence[tuple[Target, HomeAssistantError]]
 ) -> HomeAssistantError:
     """Return the one error, or one that tells of all."""
-    if len(targets) == 1:
+    if len(requests) == 1:
         return failures[0][1]
-    failed = {target.device.key for target, _ in failures}
-    done = [target.name for target in targets if target.device.key not in failed]
+    failed = {id(target.device) for target, _ in failures}
+    targets = [request.target for request in requests]
+    done = [target.name for target in targets if id(target.device) not in failed]
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="partly_failed",

@@ -48,7 +48,7 @@ class RestartButton(HomeClusterEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         assert isinstance(self.device.view, WorkloadView)
-        await self.hub.restart(self.device.view.ref)
+        await self.hub.restart(self.device.view.ref, self._context)
 
     @override
     def _shown(self) -> Any:

@@ -9,7 +9,7 @@ import time
 from typing import Final, NamedTuple, Protocol
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 
@@ -40,6 +40,7 @@ from .rights import (
     rule_of,
     scale_right,
 )
+from .throttle import COMMANDS, RESTARTS, Throttle
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -154,6 +155,7 @@ class Commands:
         self._home = home
         self._locks: dict[Ref, asyncio.Lock] = {}
         self._restarts: dict[Ref, asyncio.Task[None]] = {}
+        self.throttle = Throttle(home.hass, home.entry)
 
     @callback
     def stop(self) -> None:
@@ -161,16 +163,23 @@ class Commands:
         for task in self._restarts.values():
             task.cancel()
         self._restarts.clear()
+        self.throttle.stop()
 
-    async def power(self, ref: Ref, on: bool) -> None:
-        """Switch on with the count there was, or off, remembering it first."""
-        action = TURN_ON if on else TURN_OFF
+    async def power(
+        self,
+        ref: Ref,
+        on: bool,
+        *,
+        force: bool = False,
+        context: Context | None = None,
+    ) -> None:
+        """Switch on with the count there was, or off, remembering it first; what is protected by `force`."""
         async with self._lock(ref):
-            view = self._view(ref, action)
-            if not on:
-                self._want_stoppable(view)
+            view = self.want_power(ref, on, force=force)
+            action = TURN_ON if on else TURN_OFF
             if view.power == on:
                 return
+            await self.throttle.take(ref, view.name, COMMANDS, context)
             if ref.kind in SCALABLE:
                 await self._scale(view, self._home.counts.get(ref) if on else 0, action)
                 return
@@ -181,24 +190,74 @@ class Commands:
                     record = await self._home.client.select_nodes(ref, on)
             self._answered(view, int(on), record.resource_version)
 
-    async def set_replicas(self, ref: Ref, count: int, *, force: bool = False) -> None:
+    def want_power(self, ref: Ref, on: bool, *, force: bool = False) -> WorkloadView:
+        """Return the workload; raise if it may not be switched so."""
+        view = self._view(ref, TURN_ON if on else TURN_OFF)
+        _want_offered(view, Control.POWER, Control.REPLICAS)
+        if not on:
+            self._want_stoppable(view, force=force)
+        return view
+
+    async def set_replicas(
+        self,
+        ref: Ref,
+        count: int,
+        *,
+        force: bool = False,
+        context: Context | None = None,
+    ) -> None:
         """Set how many pods there should be; none of a protected device only with `force`."""
         async with self._lock(ref):
-            view = self._view(ref, SET_REPLICAS)
-            if ref.kind not in SCALABLE:
-                raise _misuse("not_scalable", view)
-            _want_offered(view, Control.REPLICAS, Control.POWER)
-            if count and view.power and view.autoscaler is not None:
-                raise _misuse("autoscaled", view)
-            if not count:
-                self._want_stoppable(view, force=force)
+            view = self.want_replicas(ref, count, force=force)
+            await self.throttle.take(ref, view.name, COMMANDS, context)
             await self._scale(view, count, SET_REPLICAS)
 
-    async def restart(self, ref: Ref, *, force: bool = False) -> None:
+    def want_replicas(
+        self, ref: Ref, count: int, *, force: bool = False
+    ) -> WorkloadView:
+        """Return the workload; raise if it may not have so many pods."""
+        view = self._view(ref, SET_REPLICAS)
+        if ref.kind not in SCALABLE:
+            raise _misuse("not_scalable", view)
+        _want_offered(view, Control.REPLICAS, Control.POWER)
+        if count and view.power and view.autoscaler is not None:
+            raise _misuse("autoscaled", view)
+        if not count:
+            self._want_stoppable(view, force=force)
+        return view
+
+    def want_right(self, view: WorkloadView) -> None:
+        """Raise if the account may not change how many pods the workload has."""
+        if self._home.rights.may(view, Control.POWER):
+            return
+        kind = view.ref.kind
+        right = scale_right(kind) if kind in SCALABLE else patch_right(kind)
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="right_missing",
+            translation_placeholders={
+                **_words_of(view.ref, view),
+                "rule": rule_of(right),
+            },
+        )
+
+    async def restart(
+        self, ref: Ref, *, force: bool = False, context: Context | None = None
+    ) -> None:
         """Replace the pods one at a time; with `force` by deletion, disruption budgets or not.
 
         Returns when the first is on its way; the others follow as their successors become ready.
         """
+        async with self._lock(ref):
+            view = self._want_restart(ref)
+            await self.throttle.take(ref, view.name, RESTARTS, context)
+            if not force and not self._home.rights.may_evict(ref.namespace):
+                with in_words(view, RESTART, patch_right(ref.kind)):
+                    await self._home.client.restart_rollout(ref)
+                return
+            await self._begin_restart(view, self._delete if force else self._evict)
+
+    def _want_restart(self, ref: Ref) -> WorkloadView:
         view = self._view(ref, RESTART)
         if ref.kind not in ROLLING:
             raise _misuse("not_restartable", view)
@@ -207,14 +266,13 @@ class Commands:
             raise _misuse("already_restarting", view)
         if not view.power:
             raise _misuse("is_off", view)
-        if not force and not self._home.rights.may_evict(ref.namespace):
-            with in_words(view, RESTART, patch_right(ref.kind)):
-                await self._home.client.restart_rollout(ref)
-            return
+        return view
+
+    async def _begin_restart(self, view: WorkloadView, replace: _Replace) -> None:
+        ref = view.ref
         machine = Restart(self._home.pods(ref), patience=PATIENCE)
         if not machine.total:
             raise _misuse("no_pods", view)
-        replace = self._delete if force else self._evict
         if await self._evict_first(view, machine, replace):
             task = self._home.entry.async_create_background_task(
                 self._home.hass,

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -151,17 +151,19 @@ class Hub:
             return False
         return self.rights.may(view, control)
 
-    async def power(self, ref: Ref, on: bool) -> None:
+    async def power(self, ref: Ref, on: bool, context: Context | None = None) -> None:
         """Switch a workload on or off."""
-        await self.commands.power(ref, on)
+        await self.commands.power(ref, on, context=context)
 
-    async def set_replicas(self, ref: Ref, count: int) -> None:
+    async def set_replicas(
+        self, ref: Ref, count: int, context: Context | None = None
+    ) -> None:
         """Set how many pods a workload should have."""
-        await self.commands.set_replicas(ref, count)
+        await self.commands.set_replicas(ref, count, context=context)
 
-    async def restart(self, ref: Ref) -> None:
+    async def restart(self, ref: Ref, context: Context | None = None) -> None:
         """Replace a workload's pods, one at a time."""
-        await self.commands.restart(ref)
+        await self.commands.restart(ref, context=context)
 
     # What commands use.
 

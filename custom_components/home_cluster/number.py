@@ -71,7 +71,7 @@ class ReplicasNumber(HomeClusterEntity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        await self.hub.set_replicas(self._view.ref, int(value))
+        await self.hub.set_replicas(self._view.ref, int(value), self._context)
 
     @override
     def _shown(self) -> Any:

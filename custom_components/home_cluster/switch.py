@@ -55,11 +55,11 @@ class PowerSwitch(HomeClusterEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        await self.hub.power(self._view.ref, on=True)
+        await self.hub.power(self._view.ref, on=True, context=self._context)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        await self.hub.power(self._view.ref, on=False)
+        await self.hub.power(self._view.ref, on=False, context=self._context)
 
     @override
     def _shown(self) -> Any:

@@ -35,6 +35,15 @@ PLATFORMS = {
 KEY_AT = {"_error": 1, "_misuse": 0, "misuse": 0}
 
 
+def literals(value: ast.expr) -> Iterator[str]:
+    """Yield the literal texts that an expression can be."""
+    if isinstance(value, ast.Constant):
+        yield str(value.value)
+    elif isinstance(value, ast.IfExp):
+        yield from literals(value.body)
+        yield from literals(value.orelse)
+
+
 def constants(keyword: str) -> Iterator[str]:
     """Yield the literal values of a keyword argument, or of `misuse(key, …)` and the like, in our modules."""
     for path in HERE.glob("*.py"):
@@ -42,8 +51,8 @@ def constants(keyword: str) -> Iterator[str]:
             if not isinstance(call, ast.Call):
                 continue
             for word in call.keywords:
-                if word.arg == keyword and isinstance(word.value, ast.Constant):
-                    yield str(word.value.value)
+                if word.arg == keyword:
+                    yield from literals(word.value)
             place = (
                 KEY_AT.get(call.func.id) if isinstance(call.func, ast.Name) else None
             )
