@@ -1,7 +1,8 @@
 """What there is once for all clusters: from the first that is set up to the last that is unloaded."""
 
+from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.importlib import async_import_module
@@ -11,10 +12,26 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .hub import HomeClusterConfigEntry, Hub
 
-if TYPE_CHECKING:
-    from .voice import Voice
+# The modules of the features, by the integration that each builds on.
+_FEATURES: Final = {"conversation": "voice", "llm": "llm"}
 
 _KEY: Final[HassKey[Once]] = HassKey(f"{DOMAIN}_once")
+
+
+class Feature(Protocol):
+    """A feature that knows all clusters; its module has a `make_feature` that returns one."""
+
+    def start(self) -> None:
+        """Begin: there is a cluster."""
+
+    def stop(self) -> None:
+        """End: there is none any more."""
+
+    def hubs_changed(self) -> None:
+        """A cluster came or went."""
+
+
+type MakeFeature = Callable[[HomeAssistant, Callable[[], Iterable[Hub]]], Feature]
 
 
 @callback
@@ -38,13 +55,14 @@ class Once:
         """Start with no cluster."""
         self._hass = hass
         self._hubs: dict[str, Hub] = {}
-        self._voice_module: ModuleType | None = None
-        self._voice: Voice | None = None
+        self._ready: dict[str, ModuleType] = {}
+        self._begun: dict[str, Feature] = {}
 
     @callback
     def wait(self) -> None:
         """Wait for what the features build on; once in the life of Home Assistant."""
-        async_when_setup(self._hass, "conversation", self._conversation_is_there)
+        for component in _FEATURES:
+            async_when_setup(self._hass, component, self._is_there)
 
     @callback
     def add(self, entry: HomeClusterConfigEntry) -> None:
@@ -63,15 +81,20 @@ class Once:
         return list(self._hubs.values())
 
     def _changed(self) -> None:
-        if self._voice is not None and self._hubs:
-            self._voice.names_changed()
-        elif self._voice is not None:
-            self._voice.stop()
-            self._voice = None
-        elif self._voice_module is not None and self._hubs:
-            self._voice = self._voice_module.Voice(self._hass, self.hubs)
-            self._voice.start()
+        if not self._hubs:
+            for feature in self._begun.values():
+                feature.stop()
+            self._begun.clear()
+            return
+        for feature in self._begun.values():
+            feature.hubs_changed()
+        for name, module in self._ready.items():
+            if name not in self._begun:
+                make: MakeFeature = module.make_feature
+                self._begun[name] = make(self._hass, self.hubs)
+                self._begun[name].start()
 
-    async def _conversation_is_there(self, hass: HomeAssistant, _: str) -> None:
-        self._voice_module = await async_import_module(hass, f"{__package__}.voice")
+    async def _is_there(self, hass: HomeAssistant, component: str) -> None:
+        name = _FEATURES[component]
+        self._ready[name] = await async_import_module(hass, f"{__package__}.{name}")
         self._changed()

@@ -27,11 +27,11 @@ from homeassistant.helpers.translation import async_get_translations
 from ..const import DOMAIN
 from ..exposure import Known, entity_of, known_devices
 from ..hub import Hub
+from ..names import fold, longest_named, ways_to_say
 from .answers import about_all, about_firmware, about_one, where, which
 from .de import GERMAN
 from .en import ENGLISH
 from .language import AREA, DEVICE, Language, Topic
-from .names import fold, longest_named, ways_to_say
 
 ASSISTANT: Final = "conversation"
 LANGUAGES: Final = {language.code: language for language in (ENGLISH, GERMAN)}
@@ -41,7 +41,7 @@ CALM: Final = 1.0
 
 
 class Voice:
-    """What is said about the devices of all clusters. `names_changed` after a hub came or went."""
+    """What is said about the devices of all clusters."""
 
     def __init__(self, hass: HomeAssistant, hubs: Callable[[], Iterable[Hub]]) -> None:
         """Know no names yet; `hubs` returns the clusters."""
@@ -62,7 +62,7 @@ class Voice:
             bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._changed),
             bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._changed),
             bus.async_listen(ar.EVENT_AREA_REGISTRY_UPDATED, self._changed),
-            async_listen_entity_updates(self._hass, ASSISTANT, self.names_changed),
+            async_listen_entity_updates(self._hass, ASSISTANT, self.hubs_changed),
         ]
         self._learn()
 
@@ -78,14 +78,14 @@ class Voice:
         self._sentences = {}
 
     @callback
-    def names_changed(self) -> None:
-        """Learn the names anew, in a moment."""
+    def hubs_changed(self) -> None:
+        """Learn the names anew, in a moment: a cluster or a name came or went."""
         if self._listening and self._timer is None:
             self._timer = async_call_later(self._hass, CALM, self._learn)
 
     @callback
     def _changed(self, _event: Event[Any]) -> None:
-        self.names_changed()
+        self.hubs_changed()
 
     @callback
     def _learn(self, _now: object = None) -> None:
@@ -275,3 +275,6 @@ def _filled(
             template.replace(DEVICE, f"({names})").replace(AREA, f"({rooms})")
         )
     return filled
+
+
+make_feature = Voice

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.home_cluster.voice.names import fold, longest_named, ways_to_say
+from custom_components.home_cluster.names import fold, longest_named, ways_to_say
 
 
 @pytest.mark.parametrize(
