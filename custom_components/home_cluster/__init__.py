@@ -32,7 +32,7 @@ from .kube.errors import CredentialsError, KubeError, Unauthorized
 from .lookout import look_out, withdraw_reauth
 from .once import join
 from .oversight import issue_id
-from .remember import store_of
+from .remember import notes_of, store_of
 from .zero_touch import (
     CONFIG_SCHEMA as CONFIG_SCHEMA,
     connect_own_cluster,
@@ -114,6 +114,7 @@ async def async_remove_entry(
     """Leave nothing behind of an entry that is removed."""
     ir.async_delete_issue(hass, DOMAIN, issue_id(entry.entry_id))
     await store_of(hass, entry.entry_id).async_remove()
+    await notes_of(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

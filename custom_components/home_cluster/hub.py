@@ -33,10 +33,11 @@ from .oversight import Oversight
 from .own import own_pod
 from .parts import Part
 from .rechecks import Rechecks
-from .remember import RememberedCounts, store_of
+from .remember import Remembered, RememberedCounts, notes_of, store_of
 from .rights import Rights
 from .roster import Description, Roster
 from .scope import Scope
+from .serving import Serving
 
 _LOGGER = logging.getLogger(__package__)
 
@@ -91,8 +92,16 @@ class Hub:
             self._situation, lambda: self.available, hass.loop.time
         )
         self.metrics = Metrics(self)
+        self.remembered = Remembered(notes_of(hass, entry.entry_id))
+        self.serving = Serving(
+            hass,
+            self.remembered,
+            lambda: self._linked,
+            lambda refs: self.digest.mark(refs),
+        )
         # What is built on devices; each is told of every change.
-        self._parts: tuple[Part, ...] = (self.chronicle, self.metrics)
+        self._parts: tuple[Part, ...] = (self.chronicle, self.metrics, self.serving)
+        self._linked = dt_util.utcnow()
         self._begun = False
         self._verified = False
         self._problems: dict[str, str] = {}
@@ -209,6 +218,7 @@ class Hub:
         Raises `KubeError`, `OtherCluster`, or `TimeoutError` when the cluster does not tell its state.
         """
         await self.counts.load()
+        await self.remembered.load()
         if await self.client.cluster_uid() != self.cluster_uid:
             raise OtherCluster
         await self._oversight.look()
@@ -230,6 +240,7 @@ class Hub:
             self._rechecks,
             self.cluster.read_at,
         )
+        self.judge.unserved = self.serving.unserved
         self.judge.own_pod = await self.hass.async_add_executor_job(own_pod)
         self.digest = Digest(
             self.hass.loop,
@@ -271,6 +282,7 @@ class Hub:
         self.commands.stop()
         await self.cluster.stop()
         await self.counts.save()
+        await self.remembered.save()
 
     async def _wait_synced(self) -> None:
         if not await self.cluster.wait_synced(SYNC_TIMEOUT):
@@ -355,6 +367,7 @@ class Hub:
         ):
             return
         self.available = True
+        self._linked = dt_util.utcnow()
         withdraw_reauth(self.hass, self.entry)
         self._wake_all()
         self._absences.ask()

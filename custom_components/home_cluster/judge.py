@@ -8,7 +8,7 @@ from typing import Final
 from .commands import Answers
 from .kube.schema import Kind, Record, Ref
 from .model.index import Index
-from .model.situation import Situation
+from .model.situation import Situation, Unserved
 from .model.view import workload_view
 from .model.views import Health, NodeView, WorkloadView
 from .own import OwnPod
@@ -23,6 +23,7 @@ RECHECK_ANSWER: Final = timedelta(seconds=1)
 class Judge:
     """Makes views. `own` are the workloads that run Home Assistant itself.
 
+    `unserved` returns what a workload is there for and is unavailable.
     `read_at` says when the last complete read of an object's collection was asked for.
     """
 
@@ -42,6 +43,7 @@ class Judge:
         self._read_at = read_at
         self.own_pod: OwnPod | None = None
         self.own: set[Ref] = set()
+        self.unserved: Callable[[Ref], tuple[Unserved, ...]] = lambda _: ()
 
     def node(self, ref: Ref, now: datetime) -> NodeView | None:
         """Return a node, None if there is none."""
@@ -56,6 +58,8 @@ class Judge:
         situation = self._index.situation(ref, now, before)
         if situation is None:
             return None
+        if unserved := self.unserved(ref):
+            situation = replace(situation, unserved=unserved)
         view = workload_view(situation)
         self._rechecks.set(ref, view.health.recheck)
         self._recognise(ref, situation)

@@ -8,6 +8,7 @@ from ..kube.schema import OFF_SELECTOR, Kind, Pod, Workload
 from .case import PATIENCE, Case, Finding, Weight
 from .evictions import ended_at, succeeded_by, told_eviction
 from .scheduling import GRACE
+from .serving import not_serving
 from .situation import condition
 from .views import Health, Reason, Status
 
@@ -127,7 +128,11 @@ def judge_workload(case: Case, workload: Workload, findings: list[Finding]) -> H
         return problem(Status.DEGRADED, short)
     if worst is not None and worst.weight is Weight.SOFT:
         return problem(Status.DEGRADED, worst)
-    return Health(status=Status.PAUSED if workload.paused else Status.RUNNING)
+    if workload.paused:
+        return Health(status=Status.PAUSED)
+    if (unserved := not_serving(case)) is not None:
+        return problem(Status.DEGRADED, unserved)
+    return Health(status=Status.RUNNING)
 
 
 def problem(status: Status, finding: Finding) -> Health:

@@ -24,12 +24,21 @@ FLICKER: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unserved:
+    """Something in Home Assistant that a device is there for, unavailable since that time."""
+
+    what: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """A workload with everything that belongs to it, at the time `now`.
 
     `pods` are those of the workload, of a CronJob those of its Jobs (`jobs`). `nodes` are all that the
     cluster has, by name; `lost` says since when those that are not Ready have been so. `before` is the
     health as last judged, if known: it holds a problem until the pod has been Ready for a minute.
+    `unserved` is what it is there for and is unavailable in Home Assistant.
     """
 
     ref: Ref
@@ -43,6 +52,7 @@ class Situation:
     lost: Mapping[str, datetime] = field(default_factory=dict)
     autoscaler: Autoscaler | None = None
     before: Health | None = None
+    unserved: tuple[Unserved, ...] = ()
 
 
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:

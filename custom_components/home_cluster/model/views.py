@@ -50,6 +50,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     STUCK_TERMINATING = "stuck_terminating"
     JOB_FAILED = "job_failed"
+    SERVED_ENTITIES_UNAVAILABLE = "served_entities_unavailable"
 
 
 class Control(StrEnum):
