@@ -287,7 +287,8 @@ def test_each_reason_was_provoked_in_three_ways_at_least() -> None:
     ways = [row[1] for row in rows(TABLE)]
     ways += [Reason.NODE_TAINTED for _ in rows(CLOSED)]
     ways += [row[2].partition(" ")[2] for row in rows(LOSSES)]
-    for reason in set(Reason) - {Reason.NONE}:
+    # What it is there for, Home Assistant's own states tell: there is nothing to record in a cluster.
+    for reason in set(Reason) - {Reason.NONE, Reason.SERVED_ENTITIES_UNAVAILABLE}:
         assert ways.count(reason) >= 3, reason
 
 
