@@ -42,6 +42,11 @@ def smallest_account(namespaces: Sequence[str] = NAMESPACES) -> list[dict[str, A
     return [*_documents("account.yaml"), *_roles("devices.yaml", ACCOUNT, namespaces)]
 
 
+def full_rights(namespaces: Sequence[str] = NAMESPACES) -> list[dict[str, Any]]:
+    """The large rights that the documentation keeps apart, for the account; a step takes them back."""
+    return _roles("devices-full.yaml", f"{ACCOUNT}-full", namespaces, of=ACCOUNT)
+
+
 def readonly_account(name: str) -> list[dict[str, Any]]:
     """A second account that may see all and do nothing."""
     return [*_base(name), *_roles("devices-readonly.yaml", name, NAMESPACES)]
@@ -94,12 +99,15 @@ def _base(name: str) -> list[dict[str, Any]]:
     return objects
 
 
-def _roles(file: str, name: str, namespaces: Sequence[str]) -> list[dict[str, Any]]:
+def _roles(
+    file: str, name: str, namespaces: Sequence[str], *, of: str = ""
+) -> list[dict[str, Any]]:
+    """The Role and its binding to an account, which has the Role's name unless `of` is another."""
     objects = []
     for namespace in namespaces:
         for item in _documents(file):
             item["metadata"] |= {"name": name, "namespace": namespace}
-            _rename(item, name)
+            _rename(item, of or name)
             objects.append(item)
     return objects
 

@@ -25,7 +25,7 @@ NOT_GIVEN = (
     ("get", "", "secrets", "zone"),
     ("get", "", "configmaps", "zone"),
     ("get", "", "services", "zone"),
-    ("get", "", "pods/log", "zone"),
+    ("get", "", "pods/log", "kube-system"),
     ("create", "", "pods", "zone"),
     ("delete", "", "pods", "zone"),
     ("create", "", "pods/exec", "zone"),
@@ -120,6 +120,16 @@ def test_every_right_that_is_written_is_given(cluster: Cluster, zone: str) -> No
     assert [right for right in rights if not may(cluster, right, zone)] == []
 
 
+def test_the_large_rights_are_given_by_a_file_of_their_own(
+    cluster: Cluster, zone: str
+) -> None:
+    """Beside the others, and only where it is applied."""
+    large = list(given("devices-full.yaml"))
+    assert [right for right in large if may(cluster, right, zone)] == []
+    cluster.kubectl("apply", "-n", zone, "-f", str(RBAC / "devices-full.yaml"))
+    assert [right for right in large if not may(cluster, right, zone)] == []
+
+
 def test_no_other_right_is_given(cluster: Cluster, zone: str) -> None:
     """A sample of what would hurt."""
     assert [right for right in NOT_GIVEN if may(cluster, right, zone)] == []
@@ -140,8 +150,8 @@ def test_a_reader_may_change_nothing(
     cluster.kubectl("apply", "-n", namespace, "-f", str(RBAC / "devices-readonly.yaml"))
     rights = list(given("devices.yaml"))
     refused = [right for right in rights if not may(cluster, right, namespace)]
-    assert {right[0] for right in refused} == {"patch", "create"}
-    assert len(refused) == 5
+    assert {right[0] for right in refused} == {"patch", "create", "get"}
+    assert len(refused) == 6
     assert set(given("devices-readonly.yaml")) == set(rights) - set(refused)
 
 

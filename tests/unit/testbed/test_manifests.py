@@ -43,12 +43,13 @@ def rights(name: str, kind: str = "Role") -> Rights:
 
 def reads() -> Rights:
     """What the integration reads in a namespace."""
-    return {
+    followed = {
         (verb, resource.group, resource.plural)
         for resource in RESOURCES.values()
         if resource.namespaced
         for verb in READ
     }
+    return {*followed, ("list", "metrics.k8s.io", "pods")}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def reads() -> Rights:
         ),
         ("devices.yaml", ["Role", "RoleBinding"]),
         ("devices-readonly.yaml", ["Role", "RoleBinding"]),
+        ("devices-full.yaml", ["Role", "RoleBinding"]),
     ],
 )
 def test_the_files_hold_what_the_page_says(name: str, kinds: list[str]) -> None:
@@ -76,6 +78,7 @@ def test_the_files_hold_what_the_page_says(name: str, kinds: list[str]) -> None:
 def test_there_is_no_other_file() -> None:
     assert sorted(path.name for path in RBAC.iterdir()) == [
         "account.yaml",
+        "devices-full.yaml",
         "devices-readonly.yaml",
         "devices.yaml",
     ]
@@ -83,7 +86,8 @@ def test_there_is_no_other_file() -> None:
 
 def test_the_account_outside_of_namespaces_sees_nodes_and_one_uid() -> None:
     assert rights("account.yaml", "ClusterRole") == {
-        (verb, "", "nodes") for verb in READ
+        *((verb, "", "nodes") for verb in READ),
+        ("list", "metrics.k8s.io", "nodes"),
     }
     (role,) = (one for one in documents("account.yaml") if one["kind"] == "Role")
     assert role["metadata"]["namespace"] == "kube-system"
@@ -101,24 +105,32 @@ def test_a_reader_may_read_what_the_integration_follows_and_nothing_else() -> No
     assert rights("devices-readonly.yaml") == reads()
 
 
-def test_a_user_may_besides_scale_suspend_and_evict() -> None:
+def test_a_user_may_besides_scale_suspend_evict_and_read_logs() -> None:
     assert rights("devices.yaml") == reads() | {
         ("patch", "apps", "deployments/scale"),
         ("patch", "apps", "statefulsets/scale"),
         ("patch", "batch", "cronjobs"),
         ("patch", "batch", "jobs"),
         ("create", "", "pods/eviction"),
+        ("get", "", "pods/log"),
     }
 
 
-@pytest.mark.parametrize("name", ["devices.yaml", "devices-readonly.yaml"])
+def test_what_is_large_is_in_a_file_of_its_own() -> None:
+    assert rights("devices-full.yaml") == {("delete", "", "pods")}
+
+
+@pytest.mark.parametrize(
+    "name", ["devices.yaml", "devices-readonly.yaml", "devices-full.yaml"]
+)
 def test_the_namespace_is_left_to_the_command(name: str) -> None:
     for document in documents(name):
         assert "namespace" not in document["metadata"]
 
 
 @pytest.mark.parametrize(
-    "name", ["account.yaml", "devices.yaml", "devices-readonly.yaml"]
+    "name",
+    ["account.yaml", "devices.yaml", "devices-readonly.yaml", "devices-full.yaml"],
 )
 def test_bindings_bind_the_account_to_the_role_beside_them(name: str) -> None:
     all_documents = documents(name)
