@@ -36,11 +36,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An action on one device: the device, the action's fields, and who asks."""
+    """An action on one device: the device, the action's fields, who asks, and whether for an answer."""
 
     target: Target
     data: Mapping[str, Any]
     context: Context
+    answered: bool = False
 
     @property
     def hub(self) -> Hub:

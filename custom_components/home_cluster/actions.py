@@ -22,9 +22,10 @@ from .action import Action, Request, Target
 from .commanding import COMMANDING
 from .const import DOMAIN
 from .looking import LOOKING
+from .node_actions import NODE_TABLE
 from .targets import targets_of
 
-ACTIONS: Final[tuple[Action, ...]] = (*LOOKING, *COMMANDING)
+ACTIONS: Final[tuple[Action, ...]] = (*LOOKING, *COMMANDING, *NODE_TABLE)
 
 
 @callback
@@ -77,7 +78,7 @@ def _requests(hass: HomeAssistant, action: Action, call: ServiceCall) -> list[Re
     if action.find is not None:
         return action.find(hass, call)
     return [
-        Request(target, call.data, call.context)
+        Request(target, call.data, call.context, call.return_response)
         for target in targets_of(hass, call.data, action.of)
     ]
 

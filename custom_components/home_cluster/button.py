@@ -1,4 +1,4 @@
-"""The restart button of a workload."""
+"""The buttons: a workload's restart, and a node's drain."""
 
 from dataclasses import dataclass
 from typing import Any, Final, override
@@ -9,9 +9,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .admin import want_admin
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
-from .model.views import Control, WorkloadView
+from .model.views import Control, Need, NodeView, WorkloadView
 
 # A restart goes on by itself after its first pod.
 PARALLEL_UPDATES = 0
@@ -20,6 +21,11 @@ PARALLEL_UPDATES = 0
 @dataclass(frozen=True, kw_only=True)
 class RestartDescription(ButtonEntityDescription, HomeClusterDescription[WorkloadView]):
     """A button that replaces pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrainDescription(ButtonEntityDescription, HomeClusterDescription[NodeView]):
+    """A button that empties a node."""
 
 
 BUTTONS: Final = (
@@ -33,13 +39,24 @@ BUTTONS: Final = (
 )
 
 
+DRAINS: Final = (
+    DrainDescription(
+        of=NodeView,
+        key="drain",
+        entity_category=EntityCategory.CONFIG,
+        control=Need.DRAIN,
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: HomeClusterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add a button wherever a restart is possible, now and when devices come."""
+    """Add a button wherever something can be pressed, now and when devices come."""
     entry.runtime_data.follow(BUTTONS, RestartButton, async_add_entities)
+    entry.runtime_data.follow(DRAINS, DrainButton, async_add_entities)
 
 
 class RestartButton(HomeClusterEntity, ButtonEntity):
@@ -49,6 +66,20 @@ class RestartButton(HomeClusterEntity, ButtonEntity):
     async def async_press(self) -> None:
         assert isinstance(self.device.view, WorkloadView)
         await self.hub.restart(self.device.view.ref, self._context)
+
+    @override
+    def _shown(self) -> Any:
+        return None
+
+
+class DrainButton(HomeClusterEntity, ButtonEntity):
+    """Empties a node, for an administrator only; the node's switch tells how far it is."""
+
+    @override
+    async def async_press(self) -> None:
+        assert isinstance(self.device.view, NodeView)
+        await want_admin(self.hass, self._context)
+        await self.hub.node_commands.drain(self.device.view.name)
 
     @override
     def _shown(self) -> Any:

@@ -398,12 +398,9 @@ def in_words(
     try:
         yield
     except KubeError as err:
-        cause = next(cause for kind, cause in _CAUSES if isinstance(err, kind))
-        if isinstance(err, TooManyRequests) and err.cause == "DisruptionBudget":
-            cause = "budget"
         raise HomeAssistantError(
             translation_domain=DOMAIN,
-            translation_key=f"{action}_{cause}",
+            translation_key=f"{action}_{cause_of(err)}",
             translation_placeholders={
                 **_words_of(view.ref, view),
                 "error": err.message,
@@ -436,6 +433,13 @@ async def _replace_next(machine: Restart, pod: Pod, replace: _Replace) -> None:
         machine.refused(dt_util.utcnow())
     else:
         machine.evicted(dt_util.utcnow())
+
+
+def cause_of(err: KubeError) -> str:
+    """Return which of `CAUSES` an error is."""
+    if isinstance(err, TooManyRequests) and err.cause == "DisruptionBudget":
+        return "budget"
+    return next(cause for kind, cause in _CAUSES if isinstance(err, kind))
 
 
 def _words_of(ref: Ref, view: WorkloadView | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ class HomeClusterDescription[V: DeviceView](EntityDescription):
     """An entity of the devices whose view is an `of`.
 
     There is one where `fits_fn` says so and, if `control` is named, the account and the device's
-    hints allow it, or let read what it needs.
+    hints allow it, or the account has what is needed.
     """
 
     of: type[V]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -12,9 +13,12 @@ from .devices import DeviceView
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
 from .model.happenings import Happening, What
-from .model.views import WorkloadView
+from .model.views import NodeView, WorkloadView
 
 PARALLEL_UPDATES = 0
+
+POWER_FLICKER: Final = "power_flicker"
+PLANNED: Final = "planned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,23 @@ EVENTS: Final[tuple[HomeClusterEventDescription[Any], ...]] = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlickerDescription(EventEntityDescription, HomeClusterDescription[NodeView]):
+    """Tells of the starts of a node."""
+
+
+FLICKERS: Final = (
+    FlickerDescription(
+        of=NodeView,
+        key="flicker",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        event_types=[POWER_FLICKER, PLANNED],
+        # Without a boot id nobody can tell one start from the next.
+        fits_fn=lambda view: bool(view.boot_id),
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: HomeClusterConfigEntry,
@@ -40,6 +61,7 @@ async def async_setup_entry(
 ) -> None:
     """Add an event entity to every device that has something to tell."""
     entry.runtime_data.follow(EVENTS, HomeClusterEvent, async_add_entities)
+    entry.runtime_data.follow(FLICKERS, FlickerEvent, async_add_entities)
 
 
 class HomeClusterEvent(HomeClusterEntity, EventEntity):
@@ -72,6 +94,37 @@ class HomeClusterEvent(HomeClusterEntity, EventEntity):
             {key: value for key, value in words.items() if value not in ("", None)},
         )
         self.async_write_ha_state()
+
+    @override
+    def _shown(self) -> Any:
+        return None
+
+
+class FlickerEvent(HomeClusterEntity, EventEntity):
+    """Tells of every start of a node, also of one that Home Assistant slept through."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self._tell()
+
+    @override
+    @callback
+    def _changed(self) -> None:
+        if self._tell():
+            self.async_write_ha_state()
+        super()._changed()
+
+    def _tell(self) -> bool:
+        assert isinstance(self.device.view, NodeView)
+        flicker = self.hub.boots.take_news(self.device.view.name)
+        if flicker is None:
+            return False
+        self._trigger_event(
+            PLANNED if flicker.planned else POWER_FLICKER,
+            {"away_seconds": flicker.away, "unwatched": flicker.unwatched},
+        )
+        return True
 
     @override
     def _shown(self) -> Any:

@@ -13,11 +13,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .absence import Absences
+from .boots import Boots, reboot_told
 from .chronicle import Chronicle
 from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
 from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
+from .flailing import Flailing
 from .judge import Judge
 from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
@@ -29,8 +31,9 @@ from .metrics import Metrics
 from .model.index import Index
 from .model.situation import Situation
 from .model.views import Control, Need, NodeView, WorkloadView
+from .node_commands import NodeCommands
 from .oversight import Oversight
-from .own import own_pod
+from .own import OwnPod, own_pod
 from .parts import Part
 from .rechecks import Rechecks
 from .remember import Remembered, RememberedCounts, notes_of, store_of
@@ -82,7 +85,7 @@ class Hub:
             self.rights,
             steady=lambda: self.available,
             changed=self._rights_changed,
-            views=lambda: self.workloads.values(),
+            views=lambda: (*self.workloads.values(), *self.nodes.values()),
         )
         self._absences = Absences(
             hass, entry, self._is_absent, self._gone, self._still_there
@@ -99,8 +102,20 @@ class Hub:
             lambda: self._linked,
             lambda refs: self.digest.mark(refs),
         )
+        self.boots = Boots(
+            self.remembered,
+            lambda name: reboot_told(self.cluster.store(Kind.EVENT), name),
+        )
+        self.node_commands = NodeCommands(self)
         # What is built on devices; each is told of every change.
-        self._parts: tuple[Part, ...] = (self.chronicle, self.metrics, self.serving)
+        self._parts: tuple[Part, ...] = (
+            self.boots,
+            self.chronicle,
+            self.metrics,
+            self.serving,
+            self.node_commands,
+            Flailing(hass, entry),
+        )
         self._linked = dt_util.utcnow()
         self._begun = False
         self._verified = False
@@ -151,7 +166,7 @@ class Hub:
         """Say whether a device may be controlled so; what runs Home Assistant keeps running."""
         view = device.view
         if isinstance(control, Need):
-            return self.rights.may_read(view, control)
+            return self.rights.meets(view, control)
         if not isinstance(view, WorkloadView):
             return False
         if view.ref in self.judge.own and control is not Control.RESTART:
@@ -203,9 +218,18 @@ class Hub:
         """Call the listener at every change of the workload or its pods, until told to stop."""
         return self.roster.listen(_pods_key(ref), listener)
 
+    @property
+    def own_pod(self) -> OwnPod | None:
+        """The pod that Home Assistant runs in, None if it runs elsewhere."""
+        return self.judge.own_pod
+
+    def wake(self, ref: Ref) -> None:
+        """Have a device's entities look at what they show."""
+        self.roster.wake(key_of(ref))
+
     @callback
     def touch(self, ref: Ref) -> None:
-        """Look at a workload again and write what is different, before this returns."""
+        """Look at a device again and write what is different, before this returns."""
         self.digest.drop(ref)
         self._look(ref, False)
         self._refresh_cluster()
@@ -445,7 +469,7 @@ class Hub:
         now = dt_util.utcnow()
         view: WorkloadView | NodeView | None
         if ref.kind is Kind.NODE:
-            view = self.judge.node(ref, now)
+            view = self.judge.node(ref, record, now)
         elif self._is_chosen(ref):
             known = device.view if device is not None else None
             before = known.health if isinstance(known, WorkloadView) else None
@@ -483,7 +507,7 @@ class Hub:
         self._seen(device, None)
         if isinstance(view, WorkloadView):
             self.rights.add_place(view.ref.namespace)
-            self._oversight.soon()
+        self._oversight.soon()
 
     def _register(self, view: WorkloadView | NodeView) -> dr.DeviceEntry:
         if isinstance(view, NodeView):

@@ -45,11 +45,16 @@ class Judge:
         self.own: set[Ref] = set()
         self.unserved: Callable[[Ref], tuple[Unserved, ...]] = lambda _: ()
 
-    def node(self, ref: Ref, now: datetime) -> NodeView | None:
+    def node(self, ref: Ref, record: Record, now: datetime) -> NodeView | None:
         """Return a node, None if there is none."""
         view = self._index.node(ref.name, now)
-        self._rechecks.set(ref, view.recheck if view is not None else None)
-        return view
+        if view is None:
+            self._rechecks.set(ref, None)
+            return None
+        answer = self._answers.newer_than(ref, record, self._read_at(ref))
+        again = None if answer is None else now + RECHECK_ANSWER
+        self._rechecks.set(ref, _sooner(view.recheck, again))
+        return view if answer is None else replace(view, schedulable=bool(answer))
 
     def workload(
         self, ref: Ref, record: Record, before: Health | None, now: datetime
@@ -65,9 +70,8 @@ class Judge:
         self._recognise(ref, situation)
         answer = self._answers.newer_than(ref, record, self._read_at(ref))
         if answer is not None:
-            again = now + RECHECK_ANSWER
-            due = view.health.recheck
-            self._rechecks.set(ref, again if due is None else min(due, again))
+            again = _sooner(view.health.recheck, now + RECHECK_ANSWER)
+            self._rechecks.set(ref, again)
             # A DaemonSet's count is the nodes' business, not the answer's.
             desired = view.desired if ref.kind is Kind.DAEMON_SET else answer
             return replace(view, power=answer > 0, desired=desired)
@@ -80,3 +84,7 @@ class Judge:
             self.own_pod.is_(pod) for pod in situation.pods
         ):
             self.own.add(ref)
+
+
+def _sooner(*moments: datetime | None) -> datetime | None:
+    return min((one for one in moments if one is not None), default=None)

@@ -16,7 +16,7 @@ from .kube.access import Access, Missing, account_name, rbac_yaml, review
 from .kube.client import Client
 from .kube.errors import KubeError
 from .kube.schema import Ref
-from .model.views import Control, WorkloadView
+from .model.views import Control, Need, NodeView, WorkloadView
 from .rights import Rights
 from .scope import Scope
 
@@ -38,7 +38,7 @@ class Oversight:
     """Keeps an entry's `rights` up to date, with what the cluster's five-minute reviews tell.
 
     `steady` says whether a denial counts now (the cluster is there); `changed` hears when something
-    else may be done or is sure now; `views` are the workloads that are devices.
+    else may be done or is sure now; `views` are the workloads and nodes that are devices.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Oversight:
         *,
         steady: Callable[[], bool],
         changed: Callable[[], None],
-        views: Callable[[], Iterable[WorkloadView]],
+        views: Callable[[], Iterable[WorkloadView | NodeView]],
     ) -> None:
         """Bind to an entry; `look` comes first, then `start`."""
         self._hass = hass
@@ -166,15 +166,15 @@ class Oversight:
             self._rights.doubtful = True
 
     async def try_changes(self) -> bool:
-        """Find out by dry runs which workloads admission policies let change; say whether any does."""
+        """Find out by dry runs what admission policies let change; say whether any does."""
         trials = [
-            (view.ref, control, patch)
-            for view in self._views()
-            for control, patch in self._rights.trials(view)
+            trial for view in self._views() for trial in self._rights.trials(view)
         ]
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(ref: Ref, control: Control, patch: Mapping[str, Any]) -> bool:
+        async def one(
+            ref: Ref, control: Control | Need, patch: Mapping[str, Any]
+        ) -> bool:
             try:
                 async with gate:
                     passed = await self._client.dry_run(ref, patch)

@@ -6,6 +6,7 @@ from pathlib import Path
 import socket
 from typing import Final
 
+from .kube.onnode import PodOnNode
 from .kube.schema import Pod
 
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -18,7 +19,7 @@ class OwnPod:
     name: str
     namespace: str = ""
 
-    def is_(self, pod: Pod) -> bool:
+    def is_(self, pod: Pod | PodOnNode) -> bool:
         """Say whether a pod is this one, as far as can be known."""
         return pod.name == self.name and self.namespace in ("", pod.namespace)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from .kube.access import Access, Missing
-from .kube.client import RESTARTED_AT, node_selector_patch
+from .kube.client import RESTARTED_AT, cordon_patch, node_selector_patch
 from .kube.metrics import GROUP
 from .kube.resources import RESOURCES
 from .kube.schema import Kind, Ref
@@ -22,6 +22,8 @@ ROLLING: Final = SCALABLE | {Kind.DAEMON_SET}
 EVICT: Final = ("create", "", "pods/eviction")
 DELETE: Final = ("delete", "", "pods")
 READ_LOGS: Final = ("get", "", "pods/log")
+CORDON: Final = ("patch", "", "nodes")
+STATS: Final = ("get", "", "nodes/stats")
 
 _ROLLOUT: Final = {
     "spec": {
@@ -60,7 +62,7 @@ _COMMANDS: Final = (
 )
 # Read when an entity needs them; without them it is not there, which is no fault.
 _ON_DEMAND: Final = (POD_FIGURES,)
-_ON_DEMAND_CLUSTER_WIDE: Final = (NODE_FIGURES,)
+_OF_CLUSTER: Final = (NODE_FIGURES, STATS, CORDON)
 _READS: Final = tuple(
     (verb, resource.group, resource.plural)
     for resource in RESOURCES.values()
@@ -80,8 +82,8 @@ class Rights:
         self._chosen = tuple(namespaces)
         self.allowed: set[Missing] = set()
         self._denials: dict[Missing, int] = {}
-        self._passed: dict[tuple[Ref, Control], bool] = {}
-        self._failures: dict[tuple[Ref, Control], int] = {}
+        self._passed: dict[tuple[Ref, Control | Need], bool] = {}
+        self._failures: dict[tuple[Ref, Control | Need], int] = {}
         self.places: set[str] = set(namespaces)
         self.scope = Scope()
         self.doubtful = False
@@ -141,15 +143,33 @@ class Rights:
             case _:
                 return False
 
-    def may_read(self, view: object, need: Need) -> bool:
-        """Say whether the account may read what entities of a device need."""
+    def meets(self, view: object, need: Need) -> bool:
+        """Say whether the account has what an entity of a device needs."""
         match need, view:
             case Need.FIGURES, WorkloadView():
                 return self._has(POD_FIGURES, view.ref.namespace)
             case Need.FIGURES, NodeView():
                 return self.allows(Missing(*NODE_FIGURES, None))
+            case Need.STATS, _:
+                return self.allows(Missing(*STATS, None))
+            case Need.ALL_PODS, _:
+                return self.scope.kinds.get(Kind.POD, ()) is None
+            case Need.CORDON, NodeView():
+                return self._may_cordon(view.name)
+            case Need.DRAIN, NodeView():
+                # Half of a node's pods would be no drained node.
+                everywhere = (EVICT, ("list", "", "pods"))
+                return self._may_cordon(view.name) and all(
+                    self.allows(Missing(*right, None)) for right in everywhere
+                )
             case _:
                 return False
+
+    def _may_cordon(self, name: str) -> bool:
+        node = Ref(Kind.NODE, "", name)
+        return self.allows(Missing(*CORDON, None)) and self._passed.get(
+            (node, Need.CORDON), False
+        )
 
     def may_evict(self, namespace: str) -> bool:
         """Say whether pods may be evicted there."""
@@ -161,26 +181,36 @@ class Rights:
             (ref, control), False
         )
 
-    def trials(self, view: WorkloadView) -> Iterable[tuple[Control, Mapping[str, Any]]]:
+    def trials(
+        self, view: WorkloadView | NodeView
+    ) -> Iterable[tuple[Ref, Control | Need, Mapping[str, Any]]]:
         """Yield the changes to try by dry runs, those that are needed and not decided yet.
 
         Admission policies are seen by neither kind of access review.
         """
+        if isinstance(view, NodeView):
+            node = Ref(Kind.NODE, "", view.name)
+            if (
+                self.allows(Missing(*CORDON, None))
+                and (node, Need.CORDON) not in self._passed
+            ):
+                yield node, Need.CORDON, cordon_patch(cordoned=not view.schedulable)
+            return
         ref = view.ref
         if not self._has(patch_right(ref.kind), ref.namespace):
             return
         if ref.kind in SUSPENDABLE and (ref, Control.POWER) not in self._passed:
-            yield Control.POWER, {"spec": {"suspend": view.power}}
+            yield ref, Control.POWER, {"spec": {"suspend": view.power}}
         if ref.kind is Kind.DAEMON_SET and (ref, Control.POWER) not in self._passed:
-            yield Control.POWER, node_selector_patch(on=False)
+            yield ref, Control.POWER, node_selector_patch(on=False)
         if (
             ref.kind in ROLLING
             and not self.may_evict(ref.namespace)
             and (ref, Control.RESTART) not in self._passed
         ):
-            yield Control.RESTART, _ROLLOUT
+            yield ref, Control.RESTART, _ROLLOUT
 
-    def tried(self, ref: Ref, control: Control, *, passed: bool) -> None:
+    def tried(self, ref: Ref, control: Control | Need, *, passed: bool) -> None:
         """Keep the outcome of a dry run."""
         trial = (ref, control)
         self._failures[trial] = 0 if passed else self._failures.get(trial, 0) + 1
@@ -201,5 +231,5 @@ class Rights:
         for place in (None, *sorted(self.places)):
             for right in (*_READS, *_COMMANDS, *_ON_DEMAND):
                 yield Missing(*right, place)
-        for right in _ON_DEMAND_CLUSTER_WIDE:
+        for right in _OF_CLUSTER:
             yield Missing(*right, None)

@@ -21,7 +21,7 @@ from .entity import HomeClusterDescription, HomeClusterEntity
 from .figures import FIGURES, FigureSensor
 from .hub import HomeClusterConfigEntry
 from .kube.schema import Kind
-from .model.views import Reason, Status, WorkloadView
+from .model.views import Need, NodeView, Reason, Status, WorkloadView
 
 PARALLEL_UPDATES = 0
 
@@ -40,9 +40,24 @@ class HomeClusterSensorDescription[V: DeviceView](
     icon_fn: Callable[[V], str] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class LastBootDescription(SensorEntityDescription, HomeClusterDescription[NodeView]):
+    """When a node was last started."""
+
+
 def _has_pods(view: WorkloadView) -> bool:
     """Say whether a workload is there to have pods all the time."""
     return view.ref.kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
+
+
+def _machine(view: NodeView) -> dict[str, Any]:
+    """Return what a node is; what it does not say is left out."""
+    words = {
+        "architecture": view.architecture,
+        "operating_system": view.os_image,
+        "kernel": view.kernel,
+    }
+    return {key: word for key, word in words.items() if word}
 
 
 def _latency(view: ClusterView) -> float | None:
@@ -114,6 +129,22 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         value_fn=lambda view: view.image[:LONGEST] or None,
     ),
     HomeClusterSensorDescription(
+        of=NodeView,
+        key="pods",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda view: view.pods,
+        attributes_fn=lambda view: {"most": view.most_pods} if view.most_pods else {},
+        control=Need.ALL_PODS,
+    ),
+    HomeClusterSensorDescription(
+        of=NodeView,
+        key="version",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: view.version or None,
+        attributes_fn=_machine,
+    ),
+    HomeClusterSensorDescription(
         of=ClusterView,
         key="version",
         entity_category=EntityCategory.DIAGNOSTIC,
@@ -139,6 +170,17 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
 )
 
 
+LAST_BOOTS: Final = (
+    LastBootDescription(
+        of=NodeView,
+        key="last_boot",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        fits_fn=lambda view: bool(view.boot_id),
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: HomeClusterConfigEntry,
@@ -147,6 +189,7 @@ async def async_setup_entry(
     """Add a sensor for every description that fits, now and when devices come."""
     entry.runtime_data.follow(SENSORS, HomeClusterSensor, async_add_entities)
     entry.runtime_data.follow(FIGURES, FigureSensor, async_add_entities)
+    entry.runtime_data.follow(LAST_BOOTS, LastBootSensor, async_add_entities)
 
 
 class HomeClusterSensor(HomeClusterEntity, SensorEntity):
@@ -177,3 +220,17 @@ class HomeClusterSensor(HomeClusterEntity, SensorEntity):
     @override
     def _shown(self) -> Any:
         return self.native_value, self.extra_state_attributes, self.icon
+
+
+class LastBootSensor(HomeClusterEntity, SensorEntity):
+    """When a node was last started, as far as anybody knows."""
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        assert isinstance(self.device.view, NodeView)
+        return self.hub.boots.at(self.device.view.name)
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value

@@ -250,9 +250,11 @@ class ApiServer:
             return _status(
                 404, "NotFound", "the server could not find the requested resource"
             )
-        return self._read(parts, rules)
+        return self._read(parts, rules, request.query.get("fieldSelector", ""))
 
-    def _read(self, parts: list[str], rules: tuple[Rule, ...]) -> web.Response:
+    def _read(
+        self, parts: list[str], rules: tuple[Rule, ...], selector: str = ""
+    ) -> web.Response:
         rest = parts[2:] if parts[0] == "api" else parts[3:]
         group = "" if parts[0] == "api" else parts[1]
         version = "/".join(
@@ -289,6 +291,7 @@ class ApiServer:
                 or place in (None, obj["metadata"].get("namespace"))
             )
             and name in ("", obj["metadata"]["name"])
+            and _selects(selector, obj)
         ]
         if not name:
             return web.json_response(
@@ -317,6 +320,15 @@ class ApiServer:
             item for item in found if place in (None, item["metadata"].get("namespace"))
         ]
         return web.json_response({"metadata": {}, "items": items})
+
+
+def _selects(selector: str, obj: dict[str, Any]) -> bool:
+    """Judge by a field selector such as "spec.nodeName=pi-attic"."""
+    path, _, value = selector.partition("=")
+    found: Any = obj
+    for step in path.split(".") if path else ():
+        found = found.get(step, {})
+    return not selector or found == value
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -19,6 +19,7 @@ CONTROL = (
     Rule(("patch",), (*SCALES, "cronjobs", "jobs", "daemonsets")),
     Rule(("create",), ("pods/eviction",)),
     Rule(("list",), ("pods", "nodes"), group=METRICS),
+    Rule(("patch",), ("nodes",)),
 )
 EVERYTHING = (READ_UID, READ_ALL, *CONTROL)
 READ_ONLY = (READ_UID, READ_ALL)

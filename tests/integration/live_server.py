@@ -348,8 +348,7 @@ class LiveServer(ApiServer):
             )
         if verb == "watch":
             return await self._watch(request, resource, place)
-        assert place is not None
-        response = await self._command(request, resource, place, name, part)
+        response = await self._command(request, resource, place or "", name, part)
         if self.before_answer is not None:
             await self.before_answer()
         return response

@@ -121,6 +121,12 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
         "binary_sensor.pid_pressure",
         "sensor.cpu",
         "sensor.memory",
+        "button.drain",
+        "event.flicker",
+        "sensor.last_boot",
+        "sensor.pods",
+        "sensor.version",
+        "switch.schedulable",
     }
     assert ids == {
         "cluster//cluster": {

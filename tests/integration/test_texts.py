@@ -9,26 +9,27 @@ from typing import Any
 import pytest
 
 from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
-from custom_components.home_cluster.button import BUTTONS
+from custom_components.home_cluster.button import BUTTONS, DRAINS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
-from custom_components.home_cluster.event import EVENTS
+from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
+from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
 from custom_components.home_cluster.number import NUMBERS
-from custom_components.home_cluster.sensor import SENSORS
-from custom_components.home_cluster.switch import SWITCHES
+from custom_components.home_cluster.sensor import LAST_BOOTS, SENSORS
+from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
 
 HERE = Path(__file__).parents[2] / "custom_components" / "home_cluster"
 EN: dict[str, Any] = json.loads((HERE / "translations" / "en.json").read_text())
 ICONS: dict[str, Any] = json.loads((HERE / "icons.json").read_text())
 PLATFORMS = {
     "binary_sensor": BINARY_SENSORS,
-    "button": BUTTONS,
-    "event": EVENTS,
+    "button": (*BUTTONS, *DRAINS),
+    "event": (*EVENTS, *FLICKERS),
     "number": NUMBERS,
-    "sensor": (*SENSORS, *FIGURES),
-    "switch": SWITCHES,
+    "sensor": (*SENSORS, *FIGURES, *LAST_BOOTS),
+    "switch": (*SWITCHES, *SCHEDULABLE),
 }
 
 # Functions that make errors, and which argument the key is.
@@ -97,6 +98,7 @@ def test_happenings_have_texts_and_icons() -> None:
 def test_errors_and_texts_agree() -> None:
     """Those named in the code, and those made of an action and a cause."""
     made = {f"{action}_{cause}" for action in ACTIONS for cause in CAUSES}
+    made |= {f"{action}_{cause}" for action in NODE_ACTIONS for cause in NODE_CAUSES}
     named = set(constants("translation_key")) - set(EN["issues"])
     assert set(EN["exceptions"]) == made | named
 

@@ -58,6 +58,7 @@ WANTED: Final = (
     Right("list", "metrics.k8s.io", "pods"),
     Right("list", "metrics.k8s.io", "nodes"),
     Right("patch", "autoscaling", "horizontalpodautoscalers"),
+    Right("get", "", "nodes/stats"),
 )
 """What is asked one by one where an authorizer cannot tell its rules."""
 

@@ -21,7 +21,7 @@ from .errors import (
     UntrustedCertificate,
 )
 from .tls import connection_error, verify_error
-from .wire import Status, decode_status
+from .wire import Cause, Status, decode_status
 
 _LONGEST_MESSAGE: Final = 500
 
@@ -45,13 +45,14 @@ def error_of(status: Status, *, code: int | None = None) -> KubeError:
     code = code or status.code
     message, retry_after = status.message[:_LONGEST_MESSAGE], status.retry_after
     if code == 429:
-        cause = next(iter(status.causes), "")
+        causes = (status.details.causes if status.details else None) or [Cause()]
         return TooManyRequests(
             message,
             status=code,
             reason=status.reason,
             retry_after=retry_after,
-            cause=cause,
+            cause=causes[0].reason,
+            detail=causes[0].message[:_LONGEST_MESSAGE],
         )
     if code == 504 and "ResourceVersionTooLarge" in status.causes:
         return Expired(message, status=code, reason="ResourceVersionTooLarge")

@@ -15,6 +15,7 @@ import msgspec
 from .answers import no_answer, refusal_of
 from .credentials import Credentials, CredentialSource
 from .errors import Forbidden, Invalid, KubeError, Unauthorized, Unreachable, Unreadable
+from .onnode import PodOnNode, decode_pods_on
 from .resources import path as path_of
 from .schema import OFF_SELECTOR, Kind, Record, Ref
 from .wire import decode_list, decode_object
@@ -76,6 +77,11 @@ def node_selector_patch(*, on: bool) -> dict[str, Any]:
     # No node bears this label.
     selector = {OFF_SELECTOR: None if on else "true"}
     return {"spec": {"template": {"spec": {"nodeSelector": selector}}}}
+
+
+def cordon_patch(*, cordoned: bool) -> dict[str, Any]:
+    """Return the merge patch that closes a node to new pods, or opens it."""
+    return {"spec": {"unschedulable": True if cordoned else None}}
 
 
 class Stream:
@@ -234,6 +240,12 @@ class Client:
             ref.kind, await self._patch(_path(ref), node_selector_patch(on=on))
         )
 
+    async def cordon(self, node: str, cordoned: bool) -> Record:
+        """Close a node to new pods, or open it; needs `patch` on it."""
+        ref = Ref(Kind.NODE, "", node)
+        raw = await self._patch(_path(ref), cordon_patch(cordoned=cordoned))
+        return decode_object(Kind.NODE, raw)
+
     async def restart_rollout(self, ref: Ref) -> None:
         """Replace all pods as `kubectl rollout restart` does; needs `patch` on the workload."""
         _expect(ref, _ROLLING)
@@ -267,6 +279,21 @@ class Client:
             params={"fieldManager": FIELD_MANAGER},
             body=msgspec.json.encode(eviction),
         )
+
+    async def pods_on(self, node: str) -> list[PodOnNode]:
+        """Read all pods on a node, of every namespace; needs `list` on pods in the whole cluster."""
+        pods: list[PodOnNode] = []
+        params: dict[str, str | int] = {
+            "fieldSelector": f"spec.nodeName={node}",
+            "limit": PAGE,
+        }
+        while True:
+            raw = await self.request("GET", path_of(Kind.POD), params=params)
+            page, token = decode_pods_on(raw)
+            pods += page
+            if not token:
+                return pods
+            params["continue"] = token
 
     async def delete_pod(
         self, namespace: str, pod: str, *, uid: str, grace: int | None = None

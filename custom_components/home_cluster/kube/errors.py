@@ -78,10 +78,12 @@ class TooManyRequests(KubeError):
         reason: str = "",
         retry_after: float | None = None,
         cause: str = "",
+        detail: str = "",
     ) -> None:
-        """Keep the cause (`DisruptionBudget` for a budget) beside what every error has."""
+        """Keep the cause (`DisruptionBudget` for a budget) and its own sentence beside what every error has."""
         super().__init__(message, status=status, reason=reason, retry_after=retry_after)
         self.cause = cause
+        self.detail = detail
 
 
 class Invalid(KubeError):

@@ -24,7 +24,7 @@ from ..kube.schema import (
     Workload,
 )
 from .selection import AnyWorkload, selected, system_namespaces
-from .situation import Situation, lost_since
+from .situation import Situation, is_over, lost_since
 from .telling import Telling, about_pod
 from .view import node_view, workload_view
 from .views import Health, NodeView, WorkloadView
@@ -62,6 +62,7 @@ class Index:
         self._sorted: dict[Key, Pod] = {}
         self._pods: dict[Ref, set[Key]] = {}
         self._on_node: dict[str, Counter[Ref]] = {}
+        self._places: Counter[str] = Counter()
         self._claimed: dict[Key, Counter[Ref]] = {}
         self._jobs: dict[Ref, set[Key]] = {}
         self._cron_job_of: dict[Key, Ref] = {}
@@ -182,7 +183,9 @@ class Index:
     def node(self, name: str, now: datetime) -> NodeView | None:
         """Return the device that a node is, None if there is no such node."""
         node = self._nodes.get(name)
-        return None if node is None else node_view(node, now, self._lost.get(name))
+        if node is None:
+            return None
+        return node_view(node, now, self._lost.get(name), self._places[name])
 
     def _records[R: Record](self, kind: Kind, keys: Iterable[Key]) -> list[Any]:
         store = self._stores(kind)
@@ -237,6 +240,7 @@ class Index:
             self._telling.forget(key)
         elif old is not None:
             del self._sorted[key]
+        self._count(old, new, affected)
         before = pod_home(old) if old is not None else None
         if before is not None:
             self._touch(before, affected)
@@ -254,6 +258,16 @@ class Index:
             for claim in new.claims:
                 claimed = self._claimed.setdefault(Key(key.namespace, claim), Counter())
                 claimed[after] += 1
+
+    def _count(self, old: Pod | None, new: Pod | None, affected: Affected) -> None:
+        """Count the pods of each node; a pod that has ended takes up no place."""
+        left, taken = _takes_place(old), _takes_place(new)
+        if left == taken:
+            return
+        for name, step in ((left, -1), (taken, 1)):
+            if name:
+                self._places[name] += step
+                affected.nodes.add(name)
 
     def _leave(self, key: Key, home: Ref, pod: Pod) -> None:
         pods = self._pods[home]
@@ -409,6 +423,11 @@ def pod_home(pod: Pod) -> Ref | None:
 def _place(pod: Pod) -> tuple[object, ...]:
     """Return what decides where a pod is sorted in."""
     return pod.owner, pod.template_hash, pod.node, pod.claims
+
+
+def _takes_place(pod: Pod | None) -> str:
+    """Return the node on which a pod takes up a place, "" if there is none."""
+    return "" if pod is None or is_over(pod) else pod.node
 
 
 def _pod_name(pod: Pod) -> tuple[int, str]:

@@ -90,11 +90,13 @@ def _started(workload: Workload | CronJob | Job, living: list[Pod]) -> datetime 
     )
 
 
-def node_view(node: Node, now: datetime, lost: datetime | None = None) -> NodeView:
+def node_view(
+    node: Node, now: datetime, lost: datetime | None = None, pods: int = 0
+) -> NodeView:
     """Return the device that a node is.
 
     `lost` is since when the node has not been Ready without a break, where that is known better than
-    by its condition, whose time also changes between "False" and "Unknown".
+    by its condition, whose time also changes between "False" and "Unknown". `pods` are on it.
     """
     since = lost_since(node)
     if since is not None and lost is not None:
@@ -111,9 +113,12 @@ def node_view(node: Node, now: datetime, lost: datetime | None = None) -> NodeVi
         disk_pressure=_pressure(node, "DiskPressure", connected=connected),
         pid_pressure=_pressure(node, "PIDPressure", connected=connected),
         schedulable=not node.unschedulable,
+        pods=pods,
+        most_pods=int(node.pods) if node.pods.isdecimal() else 0,
         version=node.version,
         architecture=node.architecture,
         os_image=node.os_image,
+        kernel=node.kernel,
         boot_id=node.boot_id,
         allocatable_cpu=amount(node.allocatable_cpu),
         allocatable_memory=amount(node.allocatable_memory),

@@ -64,9 +64,13 @@ class Control(StrEnum):
 
 
 class Need(StrEnum):
-    """What an entity needs to read beside the objects that are followed; never part of a hint."""
+    """What an entity needs of the account beyond what its device is made of; never a word of a hint."""
 
     FIGURES = "figures"
+    CORDON = "cordon"
+    DRAIN = "drain"
+    ALL_PODS = "all_pods"
+    STATS = "stats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,8 @@ class NodeView:
     `connected` is what Kubernetes says of Ready: True, or False when it is not; `problem` becomes True
     only after the flicker window, and is None within it. Pressures are None while the node is away.
     What pods may use of it is told in cores and bytes, None if that is not known.
+    `pods` counts those on it that have not ended, as far as they are followed; `most_pods` is how many
+    it takes, 0 if it does not say. `boot_id` changes with every start of the machine.
     """
 
     name: str
@@ -159,9 +165,12 @@ class NodeView:
     disk_pressure: bool | None
     pid_pressure: bool | None
     schedulable: bool
+    pods: int
+    most_pods: int
     version: str
     architecture: str
     os_image: str
+    kernel: str
     boot_id: str
     allocatable_cpu: float | None = None
     allocatable_memory: float | None = None

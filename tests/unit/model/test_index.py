@@ -99,11 +99,12 @@ def test_a_pod_belongs_to_its_workload(
     assert pod_home(pod(owner=owner, template_hash=template_hash)) == home
 
 
-def test_a_pod_affects_only_its_workload() -> None:
+def test_a_pod_affects_only_its_workload_and_the_node_it_takes_a_place_on() -> None:
     house = House(deployment(), stateful_set(), stateful_pod())
     affected = house.put(pod())
     assert affected.workloads == {FRIDGE}
-    assert affected.nodes == set()
+    assert affected.nodes == {"pi-attic"}
+    assert house.put(pod(ready=False)).nodes == set()
     assert house.pods(FRIDGE) == ["fridge-abc-1"]
     assert house.drop(pod()).workloads == {FRIDGE}
     assert house.pods(FRIDGE) == []
