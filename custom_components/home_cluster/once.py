@@ -13,7 +13,7 @@ from .const import DOMAIN
 from .hub import HomeClusterConfigEntry, Hub
 
 # The modules of the features, by the integration that each builds on.
-_FEATURES: Final = {"conversation": "voice", "llm": "llm"}
+_FEATURES: Final = {"conversation": "voice", "frontend": "http", "llm": "llm"}
 
 _KEY: Final[HassKey[Once]] = HassKey(f"{DOMAIN}_once")
 

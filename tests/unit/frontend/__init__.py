@@ -1,0 +1,1 @@
+"""Tests of the dashboard and the card, in a real browser."""
