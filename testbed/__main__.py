@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import faults, programs
+from . import faults, ha_image, programs
 from .cluster import NODES, Cluster
 from .controlplane import API, ETCD
 from .errors import TestbedError
@@ -46,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser(
-        "build", help="build the programs that are not built yet; without a GROUP, all"
+        "build",
+        help="build the programs that are not built yet; without a GROUP, all and the image of Home Assistant",
     )
     build.add_argument(
         "groups", nargs="*", metavar="GROUP", help=", ".join(programs.GROUPS)
@@ -205,6 +206,10 @@ def _lasting(kind: argparse.ArgumentParser, begin: Command, end: Command) -> Non
 
 def _build(_: Cluster, chosen: argparse.Namespace) -> None:
     print(programs.build(chosen.groups or programs.GROUPS))
+    if not chosen.groups:
+        print(ha_image.archive())
+    if not chosen.groups:
+        print(ha_image.archive())
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:

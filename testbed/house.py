@@ -1,21 +1,18 @@
 """A real, headless Home Assistant as a process, used through its public API only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 import ctypes
 import json
 import os
 from pathlib import Path
-import secrets
 import signal
 import socket
 import sys
-from typing import Any, Final
+from typing import Any, Final, override
 
-import aiohttp
-
+from .house_client import HouseClient
 from .house_log import Complaint, complaints
-from .house_socket import HouseError, HouseSocket
+from .house_socket import HouseError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 INTEGRATION: Final = ROOT / "custom_components" / "home_cluster"
@@ -58,17 +55,13 @@ _ANSWERED: Final = {
     "data": {"done": ["core_config", "analytics", "integration"]},
 }
 
-type Attendant = Callable[[HouseSocket], Awaitable[None]]
 
-
-class House:
+class House(HouseClient):
     """A Home Assistant with a folder of its own and, if wanted, the integration linked into it.
 
     Starting it for the first time also onboards it: there is then an owner (`username`,
     `password`) and a long-lived token that outlives restarts.
     """
-
-    username: Final = "home"
 
     def __init__(
         self,
@@ -79,18 +72,12 @@ class House:
         password: str | None = None,
     ) -> None:
         """Use `folder` for everything; `integration` is the code to link in, `port` any free one."""
+        self.port = port or free_port()
+        super().__init__(f"http://127.0.0.1:{self.port}", password=password)
         self.config = folder / "config"
         self.log = folder / "home-assistant.log"
-        self.password = password or secrets.token_urlsafe(9)
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.token = ""
-        self.credentials: dict[str, Any] = {}
         self._integration = integration
         self._process: asyncio.subprocess.Process | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._socket: HouseSocket | None = None
-        self._attendants: list[Attendant] = []
 
     @property
     def running(self) -> bool:
@@ -103,12 +90,6 @@ class House:
         if self._process is None:
             raise HouseError("Home Assistant is not running", "stopped")
         return self._process.pid
-
-    async def attend(self, attendant: Attendant) -> None:
-        """Call `attendant` now, and after each start as soon as anyone can be let in."""
-        self._attendants.append(attendant)
-        if self._socket and not self._socket.closed:
-            await attendant(self._socket)
 
     async def start(self, *, timeout: float = 120) -> None:
         """Start, onboard if new, and return when Home Assistant says that it is running."""
@@ -128,14 +109,7 @@ class House:
             )
         try:
             async with asyncio.timeout(timeout):
-                await self._answering()
-                if not self.token:
-                    await self._onboard()
-                self._socket = await HouseSocket.open(self._web, self.url, self.token)
-                for attendant in self._attendants:
-                    await attendant(self._socket)
-                while (await self.call("get_config"))["state"] != "RUNNING":
-                    await asyncio.sleep(0.1)
+                await self._enter()
         except TimeoutError as err:
             raise HouseError(
                 f"Home Assistant did not start in {timeout:.0f} s:\n{self.last_words()}",
@@ -155,52 +129,11 @@ class House:
         await self.stop()
         await self.start()
 
+    @override
     async def close(self) -> None:
         """Stop, and give back what this object holds."""
         await self.stop()
-        if self._session:
-            await self._session.close()
-            self._session = None
-
-    async def call(self, kind: str, *, timeout: float = 60, **fields: Any) -> Any:
-        """Send a WebSocket command and return its result."""
-        if self._socket is None:
-            raise HouseError("Home Assistant is not running", "stopped")
-        return await self._socket.call(kind, timeout=timeout, **fields)
-
-    async def rest(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a REST request and return what is in the answer; raises HouseError from 400 on."""
-        async with self._web.request(
-            method,
-            f"{self.url}{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self.token}"},
-            timeout=aiohttp.ClientTimeout(total=120),
-        ) as response:
-            text = await response.text()
-            if response.status >= 400:
-                raise HouseError(
-                    f"{method} {path}: {response.status} {text}", str(response.status)
-                )
-            return json.loads(text) if text else None
-
-    async def service(
-        self, name: str, target: dict[str, Any] | None = None, **data: Any
-    ) -> Any:
-        """Call a service such as `switch.turn_off`; raises HouseError with its sentence if it fails."""
-        domain, service = name.split(".")
-        call: dict[str, Any] = {
-            "domain": domain,
-            "service": service,
-            "service_data": data,
-        }
-        if target:
-            call["target"] = target
-        return await self.call("call_service", **call)
-
-    async def states(self) -> dict[str, dict[str, Any]]:
-        """All states, by entity id."""
-        return {state["entity_id"]: state for state in await self.call("get_states")}
+        await super().close()
 
     def complaints(self) -> list[Complaint]:
         """What the log holds against this integration."""
@@ -212,11 +145,12 @@ class House:
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    @property
-    def _web(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        return self._session
+    @override
+    def _check_alive(self) -> None:
+        if not self.running:
+            raise HouseError(
+                f"Home Assistant ended by itself:\n{self.last_words()}", "ended"
+            )
 
     def _prepare(self) -> None:
         """Write the configuration of a new house; an old one stays as it is."""
@@ -234,66 +168,8 @@ class House:
                 self._integration.resolve()
             )
 
-    async def _answering(self) -> None:
-        """Return when the web server answers."""
-        while True:
-            if not self.running:
-                raise HouseError(
-                    f"Home Assistant ended by itself:\n{self.last_words()}", "ended"
-                )
-            try:
-                async with self._web.get(f"{self.url}/manifest.json") as response:
-                    if response.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-
-    async def _onboard(self) -> None:
-        """Make the owner and get a long-lived token."""
-        client = f"{self.url}/"
-        # The onboarding views come a moment after the web server.
-        while True:
-            async with self._web.get(f"{self.url}/api/onboarding") as response:
-                if response.status == 200:
-                    break
-            await asyncio.sleep(0.1)
-        answer = await self.rest(
-            "POST",
-            "/api/onboarding/users",
-            {
-                "name": "Home",
-                "username": self.username,
-                "password": self.password,
-                "client_id": client,
-                "language": "en",
-            },
-        )
-        async with self._web.post(
-            f"{self.url}/auth/token",
-            data={
-                "grant_type": "authorization_code",
-                "code": answer["auth_code"],
-                "client_id": client,
-            },
-        ) as response:
-            self.credentials = {
-                **await response.json(),
-                "clientId": client,
-                "hassUrl": self.url,
-            }
-        first = await HouseSocket.open(
-            self._web, self.url, self.credentials["access_token"]
-        )
-        self.token = await first.call(
-            "auth/long_lived_access_token", client_name="harness", lifespan=365
-        )
-        await first.close()
-
     async def _end(self, how: signal.Signals, timeout: float) -> None:
-        if self._socket:
-            await self._socket.close()
-            self._socket = None
+        await self._leave()
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return

@@ -17,6 +17,7 @@ CLUSTER_PROGRAMS = {
     "sysctl": "procps",
     "mount": "mount",
     "openssl": "openssl",
+    "busybox": "busybox-static",
 }
 PICTURE_PROGRAMS = {"chromium": "chromium"}
 
