@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -19,12 +20,16 @@ _KINDS: Final = {kind.lower(): kind for kind in Kind}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterView:
-    """The cluster as a device; `workloads` names those with problems, `latency` is in seconds."""
+    """The cluster as a device; `workloads` names those with problems, `latency` is in seconds.
+
+    `credential_expires` is when the credential in use ends, None if it does not say.
+    """
 
     reachable: bool = False
     version: str = ""
     latency: float | None = None
     workloads: tuple[str, ...] = ()
+    credential_expires: datetime | None = None
 
 
 type DeviceView = WorkloadView | NodeView | ClusterView

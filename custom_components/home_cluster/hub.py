@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 import logging
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from .kube.errors import KubeError
 from .kube.resources import RESOURCES
 from .kube.schema import Event, Key, Kind, Pod, Ref
 from .lookout import withdraw_reauth
+from .mending import Mending
 from .metrics import Metrics
 from .model.index import Index
 from .model.situation import Situation
@@ -107,6 +109,13 @@ class Hub:
             lambda name: reboot_told(self.cluster.store(Kind.EVENT), name),
         )
         self.node_commands = NodeCommands(self)
+        mending = Mending(
+            hass,
+            entry,
+            self.rights,
+            situation=self._situation,
+            expires=self._expires,
+        )
         # What is built on devices; each is told of every change.
         self._parts: tuple[Part, ...] = (
             self.boots,
@@ -115,6 +124,7 @@ class Hub:
             self.serving,
             self.node_commands,
             Flailing(hass, entry),
+            mending,
         )
         self._linked = dt_util.utcnow()
         self._begun = False
@@ -535,6 +545,11 @@ class Hub:
         for part in self._parts:
             part.seen(device, old)
 
+    def _expires(self) -> datetime | None:
+        """Return when the credential in use ends, None if it does not say."""
+        end = self.client.expires
+        return None if end is None else dt_util.utc_from_timestamp(end)
+
     def _refresh_cluster(self, *, force: bool = False) -> None:
         device = self.roster.devices[CLUSTER]
         view = ClusterView(
@@ -542,6 +557,7 @@ class Hub:
             version=self.cluster.version,
             latency=self.cluster.latency,
             workloads=tuple(sorted(self._problems.values())),
+            credential_expires=self._expires(),
         )
         if view != device.view or force:
             if (
@@ -550,6 +566,7 @@ class Hub:
             ):
                 device.entry = self._devices.add_cluster(self.entry.title, view.version)
             device.view = view
+            self.roster.refit(device)
             self.roster.wake(CLUSTER)
 
     # What goes.

@@ -57,6 +57,7 @@ NODE_FIGURES: Final = ("list", GROUP, "nodes")
 
 _COMMANDS: Final = (
     EVICT,
+    DELETE,
     *(scale_right(kind) for kind in sorted(SCALABLE)),
     *(patch_right(kind) for kind in sorted(ROLLING | SUSPENDABLE)),
 )

@@ -159,6 +159,14 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
     ),
     HomeClusterSensorDescription(
         of=ClusterView,
+        key="credential_expires",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: view.credential_expires,
+        fits_fn=lambda view: view.credential_expires is not None,
+    ),
+    HomeClusterSensorDescription(
+        of=ClusterView,
         key="latency",
         device_class=SensorDeviceClass.DURATION,
         entity_category=EntityCategory.DIAGNOSTIC,

@@ -11,7 +11,9 @@ from unittest.mock import patch
 import voluptuous as vol
 
 from custom_components.home_cluster.const import DOMAIN
+from homeassistant.components.repairs import RepairsFlow
 from homeassistant.data_entry_flow import FlowHandler, FlowManager, FlowResultType
+from homeassistant.helpers import issue_registry as ir
 
 TEXTS: dict[str, Any] = json.loads(
     Path("custom_components/home_cluster/translations/en.json").read_text(
@@ -81,6 +83,11 @@ def checked_flows() -> Iterator[None]:
         section = (
             "config" if type(flow).__name__ == "HomeClusterConfigFlow" else "options"
         )
+        if isinstance(flow, RepairsFlow):
+            issue = ir.async_get(flow.hass).async_get_issue(DOMAIN, flow.issue_id)
+            section = (
+                f"issues.{issue.translation_key if issue else 'stuck_pod'}.fix_flow"
+            )
         if type(flow).__module__.startswith(f"custom_components.{DOMAIN}."):
             check_result(section, result)
         return result

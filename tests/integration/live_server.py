@@ -57,6 +57,8 @@ class LiveServer(ApiServer):
     watchers: list[Watcher] = field(default_factory=list)
     patches: list[tuple[str, Any]] = field(default_factory=list)
     evictions: list[str] = field(default_factory=list)
+    # The pods that were deleted, with the grace that was asked for.
+    deletions: list[tuple[str, int | None]] = field(default_factory=list)
     # Answered to commands of a kind ("scale", "patch", "eviction", "dry") instead of obeying.
     refuse: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     refuse_details: dict[str, Any] = field(default_factory=dict)
@@ -323,7 +325,8 @@ class LiveServer(ApiServer):
         self.objects = [(resource, obj) for (resource, _, _), obj in self.live.items()]
         parts = [part for part in request.path.split("/") if part]
         command = (
-            request.method in ("PATCH", "POST") and "authorization.k8s.io" not in parts
+            request.method in ("PATCH", "POST", "DELETE")
+            and "authorization.k8s.io" not in parts
         )
         if not command and parts[-1] == "log":
             return self._log(request, parts)
@@ -341,7 +344,9 @@ class LiveServer(ApiServer):
             place, rest = rest[1], rest[2:]
         resource, name = rest[0], rest[1] if len(rest) > 1 else ""
         part = f"/{rest[2]}" if len(rest) > 2 else ""
-        verb = {"PATCH": "patch", "POST": "create"}.get(request.method, "watch")
+        verb = {"PATCH": "patch", "POST": "create", "DELETE": "delete"}.get(
+            request.method, "watch"
+        )
         if not any(rule.allows(verb, resource + part, place, name) for rule in rules):
             return _status(
                 403, "Forbidden", f'User "home" cannot {verb} {resource}{part}'
@@ -379,7 +384,8 @@ class LiveServer(ApiServer):
         self, request: web.Request, resource: str, place: str, name: str, part: str
     ) -> web.Response:
         dry = "dryRun" in request.query
-        kind = "dry" if dry else part.removeprefix("/") or "patch"
+        other = "delete" if request.method == "DELETE" else "patch"
+        kind = "dry" if dry else part.removeprefix("/") or other
         if kind in self.refuse:
             code, reason, message = self.refuse[kind]
             body = {
@@ -395,6 +401,15 @@ class LiveServer(ApiServer):
         if obj is None:
             return _status(404, "NotFound", f'{resource} "{name}" not found')
         body = await request.json()
+        if request.method == "DELETE":
+            if body["preconditions"]["uid"] != obj["metadata"]["uid"]:
+                return _status(
+                    409, "Conflict", "the UID in the precondition is not the pod's"
+                )
+            self.deletions.append((name, body.get("gracePeriodSeconds")))
+            self.delete("pods", place, name)
+            self._replace(place, obj["metadata"]["ownerReferences"][0])
+            return web.json_response({"kind": "Status", "status": "Success"})
         if part == "/eviction":
             if body["deleteOptions"]["preconditions"]["uid"] != obj["metadata"]["uid"]:
                 return _status(

@@ -13,6 +13,7 @@ from custom_components.home_cluster.button import BUTTONS, DRAINS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
 from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
+from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
@@ -105,10 +106,10 @@ def test_errors_and_texts_agree() -> None:
 
 def test_repairs_have_texts() -> None:
     """With a title and what to do."""
-    assert set(EN["issues"]) <= set(constants("translation_key"))
+    assert set(EN["issues"]) <= {*constants("translation_key"), STUCK_POD, CREDENTIAL}
     for words in EN["issues"].values():
         assert words["title"]
-        assert words["description"]
+        assert words.get("description") or words["fix_flow"]["step"]["confirm"]
 
 
 def test_no_text_holds_an_address() -> None:

@@ -135,6 +135,8 @@ class Client:
         self._clock = clock
         self._renewing = asyncio.Lock()
         self._renewed: Credentials | None = None
+        # When what was last used ends by its own account, in seconds since 1970.
+        self.expires: float | None = None
         self._pause_until = 0.0
 
     async def request(
@@ -389,6 +391,7 @@ class Client:
         timeout: float,
         credentials: Credentials,
     ) -> aiohttp.ClientResponse:
+        self.expires = credentials.expires
         headers = {
             "Accept": JSON,
             "Accept-Encoding": "identity",

@@ -1,0 +1,204 @@
+"""What people can mend from Home Assistant: repairs that come when they can act, and go when it is over."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import (
+    async_track_point_in_utc_time,
+    async_track_time_interval,
+)
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_METHOD, CONF_STATIC, DOMAIN, METHOD_TOKEN
+from .devices import Device, DeviceView
+from .kube.access import Missing
+from .kube.schema import Pod, Ref
+from .model.case import SETTLE
+from .model.situation import Situation, is_over
+from .model.views import Reason, WorkloadView
+from .parts import Part
+from .rights import DELETE, Rights
+
+STUCK_POD: Final = "stuck_pod"
+CREDENTIAL: Final = "credential_expiring"
+
+# What a repair's flow is told.
+DATA_ENTRY: Final = "entry_id"
+DATA_KEY: Final = "key"
+DATA_POD: Final = "pod"
+DATA_UID: Final = "uid"
+
+# How long before its end a credential that nobody renews is to be replaced.
+SOON: Final = timedelta(days=14)
+LOOK_EVERY: Final = timedelta(hours=1)
+
+# With these a pod may be what hangs.
+_HANGING: Final = frozenset(
+    {Reason.STUCK_TERMINATING, Reason.NODE_LOST, Reason.VOLUME_ON_LOST_NODE}
+)
+
+
+def issue_of(kind: str, entry_id: str, key: str = "") -> str:
+    """Return the id of a repair; one of each kind for an entry or a device."""
+    return f"{kind}_{entry_id}_{key}" if key else f"{kind}_{entry_id}"
+
+
+def is_kept_by_hand(data: Mapping[str, object]) -> bool:
+    """Say whether an entry holds its credential itself, so that nobody but its user renews it."""
+    return data[CONF_METHOD] == METHOD_TOKEN or CONF_STATIC in data
+
+
+def overdue(pod: Pod, now: datetime) -> bool:
+    """Say whether a pod should have ended a minute ago and has not; one that only waits for a finalizer has."""
+    return (
+        pod.deleting is not None and not is_over(pod) and pod.deleting + SETTLE <= now
+    )
+
+
+class Mending(Part):
+    """Makes and withdraws the repairs of one entry.
+
+    `situation` returns a workload with all that belongs to it, `expires` when the credential in use
+    ends.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        rights: Rights,
+        *,
+        situation: Callable[[Ref], Situation | None],
+        expires: Callable[[], datetime | None],
+    ) -> None:
+        """Know of nothing to mend."""
+        self._hass = hass
+        self._entry = entry
+        self._rights = rights
+        self._situation = situation
+        self._expires = expires
+        self._issues: set[str] = set()
+        self._timers: dict[str, CALLBACK_TYPE] = {}
+        self._clock: CALLBACK_TYPE | None = None
+
+    @override
+    @callback
+    def start(self) -> None:
+        self._clock = async_track_time_interval(
+            self._hass, self._look_at_credential, LOOK_EVERY
+        )
+        self._look_at_credential(dt_util.utcnow())
+
+    @override
+    @callback
+    def stop(self) -> None:
+        if self._clock is not None:
+            self._clock()
+            self._clock = None
+        for timer in self._timers.values():
+            timer()
+        self._timers.clear()
+        for issue in tuple(self._issues):
+            self._withdraw(issue)
+
+    @override
+    @callback
+    def seen(self, device: Device, old: DeviceView | None) -> None:
+        if isinstance(device.view, WorkloadView):
+            self._look(device)
+
+    @override
+    @callback
+    def gone(self, key: str) -> None:
+        self._disarm(key)
+        self._withdraw(issue_of(STUCK_POD, self._entry.entry_id, key))
+
+    @callback
+    def _look(self, device: Device, _now: datetime | None = None) -> None:
+        view = device.view
+        assert isinstance(view, WorkloadView)
+        self._disarm(device.key)
+        hanging = view.health.reason in _HANGING
+        situation = self._situation(view.ref) if hanging else None
+        self._look_for_stuck(device, view, situation)
+
+    def _look_for_stuck(
+        self, device: Device, view: WorkloadView, situation: Situation | None
+    ) -> None:
+        """A pod that hangs is to be deleted by force only if the account may do that."""
+        issue = issue_of(STUCK_POD, self._entry.entry_id, device.key)
+        pods = situation.pods if situation is not None else ()
+        leaving = [pod for pod in pods if pod.deleting is not None and not is_over(pod)]
+        may = self._rights.allows(Missing(*DELETE, view.ref.namespace))
+        now = dt_util.utcnow()
+        stuck = next((pod for pod in leaving if overdue(pod, now)), None)
+        if not may or stuck is None:
+            self._withdraw(issue)
+            if may and leaving:
+                due = min(pod.deleting for pod in leaving if pod.deleting) + SETTLE
+                self._timers[device.key] = async_track_point_in_utc_time(
+                    self._hass, partial(self._look_later, device), due
+                )
+            return
+        self._tell(
+            issue,
+            STUCK_POD,
+            {DATA_KEY: device.key, DATA_POD: stuck.name, DATA_UID: stuck.uid},
+            {"device": view.name, "pod": stuck.name, "node": stuck.node or "–"},
+        )
+
+    @callback
+    def _look_later(self, device: Device, _now: datetime) -> None:
+        self._timers.pop(device.key, None)
+        self._look(device)
+
+    @callback
+    def _look_at_credential(self, now: datetime) -> None:
+        """What is read from elsewhere is renewed there; what the entry holds is not."""
+        issue = issue_of(CREDENTIAL, self._entry.entry_id)
+        end = self._expires()
+        if end is None or end - now > SOON or not is_kept_by_hand(self._entry.data):
+            self._withdraw(issue)
+            return
+        self._tell(
+            issue,
+            CREDENTIAL,
+            {},
+            {
+                "cluster": self._entry.title,
+                "date": dt_util.as_local(end).strftime("%Y-%m-%d %H:%M"),
+            },
+        )
+
+    def _disarm(self, key: str) -> None:
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer()
+
+    def _tell(
+        self,
+        issue: str,
+        kind: str,
+        data: Mapping[str, str],
+        words: Mapping[str, str],
+    ) -> None:
+        self._issues.add(issue)
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue,
+            data={DATA_ENTRY: self._entry.entry_id, **data},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=kind,
+            translation_placeholders={**words},
+        )
+
+    def _withdraw(self, issue: str) -> None:
+        if issue in self._issues:
+            self._issues.discard(issue)
+            ir.async_delete_issue(self._hass, DOMAIN, issue)

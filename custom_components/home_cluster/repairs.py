@@ -1,0 +1,119 @@
+"""The flows that mend what a repair is about."""
+
+from typing import Any, Final, override
+
+import probatio
+
+from homeassistant.components.repairs import FlowType, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+from .devices import ref_of
+from .hub import Hub
+from .kube.errors import Conflict, KubeError, NotFound
+from .kube.schema import Ref
+from .mending import CREDENTIAL, DATA_ENTRY, DATA_KEY, DATA_POD, DATA_UID, STUCK_POD
+
+type _Data = dict[str, str | int | float | None]
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: _Data | None
+) -> RepairsFlow:
+    """Return the flow of a repair."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    kind = issue.translation_key if issue is not None else None
+    return _FLOWS.get(kind or "", _Confirm)(data or {})
+
+
+class _Confirm(RepairsFlow):
+    """Asks whether to do it, and does it."""
+
+    def __init__(self, data: _Data) -> None:
+        """Keep what the repair is about."""
+        self._about = {key: str(value) for key, value in data.items()}
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Begin with the question."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, then mend."""
+        if user_input is not None:
+            return await self._mend()
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        words = issue.translation_placeholders if issue is not None else None
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=probatio.Schema({}),
+            description_placeholders=words,
+        )
+
+    async def _mend(self) -> RepairsFlowResult:
+        return self.async_abort(reason="over")
+
+    def _hub(self) -> Hub | None:
+        """Return the hub of the repair's entry, None while that is not connected."""
+        entry = self.hass.config_entries.async_get_entry(self._about[DATA_ENTRY])
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return None
+        hub: Hub = entry.runtime_data
+        return hub if hub.available else None
+
+    def _ref(self) -> Ref:
+        ref = ref_of(self._about[DATA_KEY])
+        assert ref is not None
+        return ref
+
+    def _failed(self, error: str) -> RepairsFlowResult:
+        return self.async_abort(
+            reason="failed", description_placeholders={"error": error}
+        )
+
+
+class _DeletePod(_Confirm):
+    """Deletes a pod that hangs while it is stopped, and no other."""
+
+    @override
+    async def _mend(self) -> RepairsFlowResult:
+        if (hub := self._hub()) is None:
+            return self.async_abort(reason="not_connected")
+        pod, uid = self._about[DATA_POD], self._about[DATA_UID]
+        if not any(one.uid == uid and one.deleting for one in hub.pods(self._ref())):
+            return self.async_abort(reason="over")
+        try:
+            await hub.client.delete_pod(self._ref().namespace, pod, uid=uid, grace=0)
+        except NotFound, Conflict:
+            return self.async_abort(reason="over")
+        except KubeError as err:
+            return self._failed(err.message)
+        return self.async_create_entry(data={})
+
+
+class _SignIn(_Confirm):
+    """Goes on to where the credential is replaced; the repair stays until there is another."""
+
+    @override
+    async def _mend(self) -> RepairsFlowResult:
+        entry = self.hass.config_entries.async_get_entry(self._about[DATA_ENTRY])
+        if entry is None:
+            return self.async_abort(reason="over")
+        flow = await self.hass.config_entries.flow.async_init(
+            DOMAIN,
+            context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id},
+        )
+        return self.async_abort(
+            reason="goes_on", next_flow=(FlowType.CONFIG_FLOW, flow["flow_id"])
+        )
+
+
+_FLOWS: Final[dict[str, type[_Confirm]]] = {
+    STUCK_POD: _DeletePod,
+    CREDENTIAL: _SignIn,
+}

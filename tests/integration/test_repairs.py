@@ -1,0 +1,304 @@
+"""Repairs that people can act on: they come when it is so, and go when it is over."""
+
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+import json
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.home_cluster.const import DOMAIN
+from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
+from custom_components.home_cluster.repairs import async_create_fix_flow
+from homeassistant.components.repairs import repairs_flow_manager
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+from tests.integration.api_server import Rule
+from tests.integration.cluster_home import (
+    EVERYTHING,
+    call,
+    entry_for,
+    set_up,
+    state,
+    until,
+)
+from tests.integration.live_server import LiveServer, now
+
+JAZZ = "statefulset/kitchen/jazz"
+DELETE = Rule(("delete",), ("pods",))
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, home: LiveServer) -> MockConfigEntry:
+    """An entry whose account may delete pods."""
+    assert await async_setup_component(hass, "repairs", {})
+    home.accounts["person"] = (*EVERYTHING, DELETE)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    return entry
+
+
+def shown(hass: HomeAssistant, kind: str) -> ir.IssueEntry | None:
+    """Return the repair of a kind."""
+    return next(
+        (
+            issue
+            for issue in ir.async_get(hass).issues.values()
+            if issue.domain == DOMAIN and issue.translation_key == kind
+        ),
+        None,
+    )
+
+
+async def fix(hass: HomeAssistant, issue: ir.IssueEntry) -> Any:
+    """Begin a repair's flow, look at its question, and submit it."""
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "confirm"
+    assert form["description_placeholders"] == issue.translation_placeholders
+    return await manager.async_configure(form["flow_id"], {})
+
+
+# A pod that hangs.
+
+
+def lose_the_node(home: LiveServer, *, ago: float) -> str:
+    """Have jazz' node lost and its pod deleted, to be gone so many seconds ago."""
+    (pod,) = home.pods_of("kitchen", "jazz")
+    name = str(pod["metadata"]["name"])
+    home.node("pi-attic", ready="Unknown", ago=ago + 400)
+    home.put("pods", "kitchen", name, metadata={"deletionTimestamp": now(ago)})
+    return name
+
+
+async def test_a_pod_that_hangs_on_a_lost_node_can_be_deleted(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """By force, after a warning; then its successor comes and the repair is gone."""
+    pod = lose_the_node(home, ago=70)
+    issue = await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    assert issue.translation_placeholders == {
+        "device": "jazz",
+        "pod": pod,
+        "node": "pi-attic",
+    }
+    result = await fix(hass, issue)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert home.deletions == [(pod, 0)]
+    home.node("pi-attic")
+    await until(hass, lambda: state(hass, f"{JAZZ}/status") == "running", "jazz")
+    assert shown(hass, STUCK_POD) is None
+
+
+async def test_a_pod_has_a_minute_after_its_time(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """Until then nobody is asked to do anything; then time alone brings the repair."""
+    lose_the_node(home, ago=57)
+    await until(
+        hass, lambda: state(hass, f"{JAZZ}/reason") == "node_lost", "the reason"
+    )
+    assert shown(hass, STUCK_POD) is None
+    await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+
+
+async def test_who_may_not_delete_is_not_asked_to(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """A repair that nobody can act on only worries people."""
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    lose_the_node(home, ago=70)
+    await until(
+        hass, lambda: state(hass, f"{JAZZ}/reason") == "node_lost", "the reason"
+    )
+    assert shown(hass, STUCK_POD) is None
+
+
+async def test_only_the_pod_that_was_meant_is_deleted(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """It may have gone while the question was read."""
+    pod = lose_the_node(home, ago=70)
+    issue = await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    home.delete("pods", "kitchen", pod)
+    await until(hass, lambda: shown(hass, STUCK_POD) is None, "its end")
+    result = await manager.async_configure(form["flow_id"], {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "over")
+    assert home.deletions == []
+
+
+async def test_another_pod_of_the_name_is_left_alone(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """The server compares the uid."""
+    pod = lose_the_node(home, ago=70)
+    issue = await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    home.hold_events = True
+    home.put("pods", "kitchen", pod, metadata={"uid": "another"})
+    result = await fix(hass, issue)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "over")
+    assert home.deletions == []
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_what_cannot_be_done_is_said(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, away: bool
+) -> None:
+    """The repair stays."""
+    lose_the_node(home, ago=70)
+    issue = await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    if away:
+        await home.down()
+        await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+    else:
+        home.refuse["delete"] = (422, "Invalid", "a policy says no")
+    result = await fix(hass, issue)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == ("not_connected" if away else "failed")
+    assert shown(hass, STUCK_POD) is not None
+
+
+async def test_repairs_go_with_their_device_and_their_entry(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """Nothing is left behind."""
+    lose_the_node(home, ago=70)
+    await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert shown(hass, STUCK_POD) is None
+    await hass.config_entries.async_setup(entry.entry_id)
+    await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
+    entry.runtime_data._remove(JAZZ)
+    assert shown(hass, STUCK_POD) is None
+
+
+# A credential that ends.
+
+
+def token(ends: datetime) -> str:
+    """Return a token that says when it ends."""
+    parts = ({"alg": "RS256"}, {"exp": int(ends.timestamp())})
+    encoded = [urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts]
+    return ".".join([*(part.rstrip("=") for part in encoded), "c2lnbmF0dXJl"])
+
+
+async def set_up_with_token(
+    hass: HomeAssistant, home: LiveServer, days: float, **data: Any
+) -> MockConfigEntry:
+    """Set up an entry whose token ends in so many days."""
+    assert await async_setup_component(hass, "repairs", {})
+    entry = entry_for(home)
+    word = token(datetime.now(UTC) + timedelta(days=days))
+    home.accounts[word] = EVERYTHING
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(
+        entry, data={**entry.data, "token": word, **data}
+    )
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return entry
+
+
+@pytest.mark.parametrize(("days", "told"), [(13, True), (15, False)])
+async def test_a_token_that_ends_soon_is_told_in_time(
+    hass: HomeAssistant, home: LiveServer, days: int, told: bool
+) -> None:
+    """Two weeks before; the sensor says when in any case."""
+    await set_up_with_token(hass, home, days)
+    ends = state(hass, "cluster//cluster/credential_expires")
+    assert ends is not None
+    left = datetime.fromisoformat(ends) - datetime.now(UTC)
+    assert left.days in (days - 1, days)
+    assert (shown(hass, CREDENTIAL) is not None) is told
+
+
+async def test_time_alone_brings_it(
+    hass: HomeAssistant, home: LiveServer, freezer: FrozenDateTimeFactory
+) -> None:
+    """Looked at every hour."""
+    await set_up_with_token(hass, home, 14.02)
+    assert shown(hass, CREDENTIAL) is None
+    freezer.tick(timedelta(minutes=61))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert shown(hass, CREDENTIAL) is not None
+
+
+async def test_the_flow_leads_to_where_it_is_replaced(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """The repair stays until there is a credential that lasts."""
+    entry = await set_up_with_token(hass, home, 3)
+    issue = shown(hass, CREDENTIAL)
+    assert issue is not None
+    result = await fix(hass, issue)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "goes_on")
+    _, flow_id = result["next_flow"]
+    flow = hass.config_entries.flow.async_get(flow_id)
+    assert flow["context"]["entry_id"] == entry.entry_id
+    assert shown(hass, CREDENTIAL) is not None
+    lasting = token(datetime.now(UTC) + timedelta(days=300))
+    home.accounts[lasting] = EVERYTHING
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "token": lasting})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass, CREDENTIAL) is None
+
+
+async def test_a_credential_that_others_renew_is_never_a_repair(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """As that of Home Assistant's own pod, which lasts an hour at a time."""
+    from custom_components.home_cluster.mending import is_kept_by_hand  # noqa: PLC0415
+
+    assert is_kept_by_hand({"method": "token"})
+    assert is_kept_by_hand({"method": "kubeconfig", "static": {}})
+    assert not is_kept_by_hand({"method": "in_cluster"})
+    assert not is_kept_by_hand({"method": "kubeconfig", "kubeconfig": "/k3s.yaml"})
+
+
+async def test_without_an_end_there_is_no_sensor(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """A token that does not say when it ends."""
+    await set_up(hass, entry_for(home))
+    assert state(hass, "cluster//cluster/credential_expires") is None
+
+
+# Odds and ends.
+
+
+async def test_a_repair_that_is_over_says_so(hass: HomeAssistant) -> None:
+    """Somebody may have had its question open all along."""
+    flow = await async_create_fix_flow(hass, "gone", None)
+    flow.hass = hass
+    flow.context = {"issue_id": "gone"}
+    assert (await flow.async_step_confirm())["type"] is FlowResultType.FORM  # type: ignore[attr-defined]
+    assert (await flow.async_step_confirm({}))["reason"] == "over"  # type: ignore[attr-defined]
+
+
+async def test_force_restarts_by_deletion(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """Where a disruption budget would never let the pod go."""
+    from tests.integration.test_actions import act, device_id  # noqa: PLC0415
+
+    home.refuse["eviction"] = (429, "TooManyRequests", "budget")
+    (pod,) = (one["metadata"]["name"] for one in home.pods_of("kitchen", "jazz"))
+    with pytest.raises(Exception, match="jazz"):
+        await call(hass, "button.press", f"{JAZZ}/restart")
+    await act(hass, "restart", device_id=device_id(hass, entry, JAZZ), force=True)
+    assert home.deletions == [(pod, None)]
