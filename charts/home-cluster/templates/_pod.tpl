@@ -110,7 +110,7 @@ capabilities:
 {{- end }}
 {{- end }}
 {{- with $device.usb }}
-{{- if .env }}
+{{- if and .env (or .network .mountPath) }}
 {{- $_ := set $env .env (.network | default .mountPath | default "") }}
 {{- end }}
 {{- end }}
