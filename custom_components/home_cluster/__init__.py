@@ -15,6 +15,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 
+from . import guard
 from .actions import register_actions
 from .connect import open_client
 from .const import (
@@ -113,6 +114,9 @@ async def async_remove_entry(
 ) -> None:
     """Leave nothing behind of an entry that is removed."""
     ir.async_delete_issue(hass, DOMAIN, issue_id(entry.entry_id))
+    for domain, issue in tuple(ir.async_get(hass).issues):
+        if domain == DOMAIN and issue.startswith(guard.issue_id(entry)):
+            ir.async_delete_issue(hass, domain, issue)
     await store_of(hass, entry.entry_id).async_remove()
     await notes_of(hass, entry.entry_id).async_remove()
 

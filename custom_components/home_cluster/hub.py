@@ -21,6 +21,7 @@ from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
 from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
 from .flailing import Flailing
+from .guard import Guard
 from .judge import Judge
 from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
@@ -116,6 +117,7 @@ class Hub:
             situation=self._situation,
             expires=self._expires,
         )
+        self.guard = Guard(self)
         # What is built on devices; each is told of every change.
         self._parts: tuple[Part, ...] = (
             self.boots,
@@ -125,6 +127,7 @@ class Hub:
             self.node_commands,
             Flailing(hass, entry),
             mending,
+            self.guard,
         )
         self._linked = dt_util.utcnow()
         self._begun = False

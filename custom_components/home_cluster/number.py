@@ -8,12 +8,14 @@ from homeassistant.components.number import (
     NumberEntityDescription,
     NumberMode,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.components.number.const import NumberDeviceClass
+from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
+from .kube.schema import Ref
 from .model.views import Control, WorkloadView
 
 # The hub has each device wait for its own commands only.
@@ -25,6 +27,13 @@ class ReplicasDescription(
     NumberEntityDescription, HomeClusterDescription[WorkloadView]
 ):
     """A number of pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchdogDescription(
+    NumberEntityDescription, HomeClusterDescription[WorkloadView]
+):
+    """A number of minutes."""
 
 
 NUMBERS: Final = (
@@ -41,6 +50,22 @@ NUMBERS: Final = (
     ),
 )
 
+WATCHDOGS: Final = (
+    WatchdogDescription(
+        of=WorkloadView,
+        key="watchdog",
+        device_class=NumberDeviceClass.DURATION,
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        native_max_value=24 * 60,
+        native_min_value=0,
+        native_step=1,
+        native_unit_of_measurement=UnitOfTime.MINUTES,
+        mode=NumberMode.BOX,
+        control=Control.RESTART,
+    ),
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
@@ -49,6 +74,35 @@ async def async_setup_entry(
 ) -> None:
     """Add a number wherever the count may be set, now and when devices come."""
     entry.runtime_data.follow(NUMBERS, ReplicasNumber, async_add_entities)
+    entry.runtime_data.follow(WATCHDOGS, WatchdogNumber, async_add_entities)
+
+
+class WatchdogNumber(HomeClusterEntity, NumberEntity):
+    """After how many minutes of trouble the device is restarted; 0 for never."""
+
+    @property
+    def _ref(self) -> Ref:
+        assert isinstance(self.device.view, WorkloadView)
+        return self.device.view.ref
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self.hub.guard.attach(self._ref))
+
+    @property
+    @override
+    def native_value(self) -> float:
+        return self.hub.guard.minutes(self._ref)
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        await self.hub.guard.set_minutes(self._ref, int(value))
+        self._changed()
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value
 
 
 class ReplicasNumber(HomeClusterEntity, NumberEntity):

@@ -102,6 +102,7 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
         "binary_sensor.problem",
         "button.restart",
         "event.event",
+        "number.watchdog",
         "sensor.cpu",
         "sensor.desired",
         "sensor.image",
@@ -136,7 +137,7 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
             "sensor.version",
         },
         "cronjob/garden/backup": has_pods
-        - {"button.restart", "sensor.desired", "sensor.ready"},
+        - {"button.restart", "number.watchdog", "sensor.desired", "sensor.ready"},
         "daemonset/garden/weather": has_pods,
         FRIDGE: has_pods | {"number.replicas"},
         "node//pi-attic": node,

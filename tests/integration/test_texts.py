@@ -17,7 +17,7 @@ from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
-from custom_components.home_cluster.number import NUMBERS
+from custom_components.home_cluster.number import NUMBERS, WATCHDOGS
 from custom_components.home_cluster.sensor import LAST_BOOTS, SENSORS
 from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
 
@@ -28,7 +28,7 @@ PLATFORMS = {
     "binary_sensor": BINARY_SENSORS,
     "button": (*BUTTONS, *DRAINS),
     "event": (*EVENTS, *FLICKERS),
-    "number": NUMBERS,
+    "number": (*NUMBERS, *WATCHDOGS),
     "sensor": (*SENSORS, *FIGURES, *LAST_BOOTS),
     "switch": (*SWITCHES, *SCHEDULABLE),
 }

@@ -32,6 +32,8 @@ class What(StrEnum):
     ROLLOUT_FINISHED = "rollout_finished"
     ROLLOUT_FAILED = "rollout_failed"
     RESTARTED = "restarted"
+    WATCHDOG_RESTARTED = "watchdog_restarted"
+    WATCHDOG_GAVE_UP = "watchdog_gave_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
