@@ -1,39 +1,39 @@
 """What helps to find out why something is as it is: without a secret, without an address."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
-from .const import (
-    CONF_CA,
-    CONF_CONTEXT,
-    CONF_KUBECONFIG,
-    CONF_STATIC,
-    CONF_TOKEN,
-    CONF_URL,
-)
+from .const import CONF_METHOD, CONF_MODE, CONF_NAMESPACES, CONF_VERIFY_SSL
 from .devices import Device, ref_of
 from .hub import HomeClusterConfigEntry, Hub
 from .kube.schema import Kind, Record
+from .model.masking import mask
 
-TO_REDACT: Final = frozenset(
-    {CONF_CA, CONF_CONTEXT, CONF_KUBECONFIG, CONF_STATIC, CONF_TOKEN, CONF_URL, "title"}
-)
+# Of the entry only this is shown, and what is a number or a yes or no.
+_SHOWN: Final = frozenset({CONF_METHOD, CONF_MODE, CONF_NAMESPACES, CONF_VERIFY_SSL})
 # What an object says of itself may hold anything; what is judged by is in the view.
-_HIDDEN: Final = frozenset({"annotations", "address", "message", "url"})
+_HIDDEN: Final = frozenset({"annotations", "labels", "address", "message", "url"})
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: HomeClusterConfigEntry
 ) -> dict[str, Any]:
     """Return what the entry follows, what it may do, and what its devices are."""
-    known = async_redact_data(entry.as_dict(), TO_REDACT)
+    known = {
+        "version": f"{entry.version}.{entry.minor_version}",
+        "state": entry.state.value,
+        "source": entry.source,
+        "data": _safe(entry.data),
+        "options": _safe(entry.options),
+    }
     if entry.state is not ConfigEntryState.LOADED:
         return {"entry": known, "error": entry.error_reason_translation_key}
     hub = entry.runtime_data
@@ -59,6 +59,16 @@ async def async_get_device_diagnostics(
     if known is None:
         return {"device": None}
     return {"device": _plain(known.view), "objects": _plain(_objects(hub, known))}
+
+
+def _safe(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings whose values are known to be harmless, and the names of the others."""
+    return {
+        key: value
+        if key in _SHOWN or isinstance(value, bool | int | float)
+        else REDACTED
+        for key, value in settings.items()
+    }
 
 
 def _told(hub: Hub) -> dict[str, Any]:
@@ -92,14 +102,16 @@ def _objects(hub: Hub, device: Device) -> list[Record]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it, without what an object says in its own words."""
+    """Return a value as JSON has it, without what an object says in its own words, or what looks secret."""
     if isinstance(value, dict):
         return {
-            key: "**REDACTED**" if key in _HIDDEN and inner else _plain(inner)
+            key: REDACTED if key in _HIDDEN and inner else _plain(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    if isinstance(value, str | int | float | None):
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, int | float | None):
         return value
     return _plain(msgspec.to_builtins(value, str_keys=True, enc_hook=str))

@@ -28,7 +28,7 @@ class Limit(NamedTuple):
 
 
 # Generous for people and for automations that know what they do.
-COMMANDS: Final = Limit(20, 300)
+COMMANDS: Final = Limit(30, 300)
 RESTARTS: Final = Limit(6, 600)
 
 

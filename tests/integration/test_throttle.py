@@ -55,7 +55,7 @@ async def toggle(hass: HomeAssistant, times: int, context: Context) -> None:
 async def test_a_person_is_never_stopped_by_ordinary_use(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
-    """Ten times off and on within a moment; and what is on already costs nothing."""
+    """Fifteen times off and on within a moment; and what is on already costs nothing."""
     await toggle(hass, COMMANDS.times, Context())
     for _ in range(50):
         await call(hass, "switch.turn_on", f"{FRIDGE}/power")
@@ -76,10 +76,10 @@ async def test_beyond_the_limit_nothing_is_asked_of_the_cluster(
         with pytest.raises(ServiceValidationError) as error:
             await act(hass, action, **data)
         assert words(error) == "rate_limited"
-        assert (error.value.translation_placeholders or {})["seconds"] == "15"
+        assert (error.value.translation_placeholders or {})["seconds"] == "10"
     assert len(home.patches) == COMMANDS.times
     await call(hass, "switch.turn_off", f"{JAZZ}/power")
-    entry.runtime_data.commands.throttle._clock = lambda: 16.0
+    entry.runtime_data.commands.throttle._clock = lambda: 11.0
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
     assert len(home.patches) == COMMANDS.times + 2
 
@@ -124,7 +124,7 @@ async def test_the_automation_is_named_and_the_repair_goes_by_itself(
     assert issue.translation_placeholders == {
         "device": "Fridge",
         "who": "Freezer watch (automation.freezer_watch)",
-        "times": "20",
+        "times": "30",
         "minutes": "5",
     }
     freezer.tick(timedelta(seconds=COMMANDS.seconds + 1))

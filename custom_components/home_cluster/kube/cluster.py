@@ -182,6 +182,12 @@ class Cluster:
         )
 
     @property
+    def since_read(self) -> float | None:
+        """How many seconds ago a collection was last read as a whole; None if none was."""
+        last = max((one.read_at for one in self._reflectors), default=float("-inf"))
+        return None if last == float("-inf") else max(0.0, self._clock() - last)
+
+    @property
     def synced(self) -> bool:
         """Whether every collection that may be read is complete and followed."""
         return all(reflector.phase is Phase.SYNCED for reflector in self._required)
