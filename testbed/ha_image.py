@@ -4,21 +4,16 @@ The interpreter and its libraries are those of this machine, Home Assistant and 
 integrations need come from PyPI. Packages without wheels for this Python are stood in for.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-import fcntl
+from collections.abc import Iterable
 from functools import cache
 import hashlib
 from importlib import metadata
-import io
 import json
 from pathlib import Path
 import platform
 import re
 import shutil
 import sys
-import tarfile
-import tempfile
 from typing import Any, Final
 
 from packaging.requirements import Requirement
@@ -27,10 +22,9 @@ from homeassistant.auth.mfa_modules import totp
 from tools.setup.python import find_uv
 from tools.setup.report import SetupError, cache_folder as setup_folder, run as fetch
 
+from .archive import kept_archive, write_archive
 from .errors import TestbedError
-from .images import CONFIG, CREATED, INDEX, LAYER, MANIFEST, host_architecture
 from .network import HOST
-from .programs import cache_folder
 from .system import run
 
 VERSION: Final = metadata.version("homeassistant")
@@ -52,8 +46,8 @@ _LOADERS: Final = {
     "x86_64": "lib64/ld-linux-x86-64.so.2",
     "aarch64": "lib/ld-linux-aarch64.so.1",
 }
-_TIME: Final = 1767225600  # that of CREATED
 _PREFIX: Final = Path("usr/local")
+PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 # Of no use where nothing is compiled, everybody speaks English and no old browser looks in.
 _LEFT_OUT: Final = re.compile(
     r"(^|/)(config-3\.\d+-\w+-linux-gnu|frontend_es5|[^/]+\.a)$"
@@ -68,17 +62,9 @@ def archive() -> Path:
 
     Needs the internet to be made. Raises `TestbedError`.
     """
-    folder = cache_folder().parent / "images"
-    kept = folder / f"home-assistant-{VERSION}-{_key()}.tar"
-    if kept.exists():
-        return kept
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "home-assistant.lock"):
-        if not kept.exists():
-            print(f"Making the image of Home Assistant {VERSION} once …", flush=True)
-            with tempfile.TemporaryDirectory(dir=folder) as made:
-                _make(Path(made), kept)
-    return kept
+    return kept_archive(
+        f"home-assistant-{VERSION}-{_key()}.tar", f"Home Assistant {VERSION}", _make
+    )
 
 
 def _make(work: Path, target: Path) -> None:
@@ -90,7 +76,19 @@ def _make(work: Path, target: Path) -> None:
     for file in _libraries(site.rglob("*.so*")):
         _copy_library(system, file)
     _try_out(work, system, packages)
-    _write_archive(target, [system, packages])
+    write_archive(
+        target,
+        NAME,
+        [system, packages],
+        {
+            "Env": [f"PATH={PATH}"],
+            "Entrypoint": ["python3", "-m", "homeassistant"],
+            "Cmd": ["--config", "/config"],
+            "WorkingDir": "/config",
+            "ExposedPorts": {"8123/tcp": {}},
+        },
+        lambda name: _LEFT_OUT.search(name) is not None,
+    )
 
 
 def _key() -> str:
@@ -100,13 +98,6 @@ def _key() -> str:
     for file in (Path(__file__), *sorted(_STUBS.glob("*.py"))):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # --- Home Assistant
@@ -323,116 +314,3 @@ def _try_out(work: Path, system: Path, packages: Path) -> None:
         raise TestbedError(
             f"The image holds Home Assistant {said.strip()}, not {VERSION}."
         )
-
-
-# --- the archive
-
-
-def _write_archive(target: Path, layers: Sequence[Path]) -> None:
-    """Write the folders as an image's layers; nothing of it is held in memory."""
-    partial = target.with_suffix(".partial")
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        files = [_write_layer(layer, Path(folder) / layer.name) for layer in layers]
-        descriptors = [_descriptor(file) for file in files]
-        config = _json(
-            {
-                "created": CREATED,
-                "architecture": host_architecture(),
-                "os": "linux",
-                "config": {
-                    "Env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"],
-                    "Entrypoint": ["python3", "-m", "homeassistant"],
-                    "Cmd": ["--config", "/config"],
-                    "WorkingDir": "/config",
-                    "ExposedPorts": {"8123/tcp": {}},
-                },
-                "rootfs": {
-                    "type": "layers",
-                    "diff_ids": [one["digest"] for one in descriptors],
-                },
-            }
-        )
-        manifest = _json(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": _described(config, CONFIG),
-                "layers": descriptors,
-            }
-        )
-        index = _json(
-            {
-                "schemaVersion": 2,
-                "mediaType": INDEX,
-                "manifests": [
-                    {
-                        **_described(manifest, MANIFEST),
-                        "annotations": {
-                            "io.containerd.image.name": NAME,
-                            "org.opencontainers.image.ref.name": VERSION,
-                        },
-                    }
-                ],
-            }
-        )
-        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
-            _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-            _add(tar, "index.json", index)
-            for document in (config, manifest):
-                _add(tar, _blob_name(_digest(document)), document)
-            for file, descriptor in zip(files, descriptors, strict=True):
-                tar.add(file, arcname=_blob_name(descriptor["digest"]))
-    partial.replace(target)
-
-
-def _write_layer(folder: Path, target: Path) -> Path:
-    """Everything in the folder, owned by root."""
-
-    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if _LEFT_OUT.search(entry.name):
-            return None
-        entry.uid = entry.gid = 0
-        entry.mtime = _TIME
-        entry.uname = entry.gname = ""
-        return entry
-
-    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(folder.iterdir()):
-            tar.add(path, arcname=path.name, filter=plain)
-    return target
-
-
-def _descriptor(file: Path) -> dict[str, Any]:
-    with file.open("rb") as data:
-        digest = hashlib.file_digest(data, "sha256").hexdigest()
-    return {
-        "mediaType": LAYER,
-        "digest": f"sha256:{digest}",
-        "size": file.stat().st_size,
-    }
-
-
-def _described(document: bytes, media_type: str) -> dict[str, Any]:
-    return {
-        "mediaType": media_type,
-        "digest": _digest(document),
-        "size": len(document),
-    }
-
-
-def _digest(document: bytes) -> str:
-    return f"sha256:{hashlib.sha256(document).hexdigest()}"
-
-
-def _blob_name(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
-
-
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(data), 0o644
-    tar.addfile(entry, io.BytesIO(data))
