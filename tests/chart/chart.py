@@ -1,9 +1,12 @@
 """The chart, rendered by Helm itself, and its objects found again."""
 
+import atexit
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 import json
 from pathlib import Path
+import shutil
 import subprocess
 import tempfile
 from typing import Any, Final
@@ -68,10 +71,15 @@ def pod_spec(workload: Object) -> Object | None:
             return None
 
 
+@cache
+def _program() -> Path:
+    return program("helm")
+
+
 def helm(*arguments: str) -> str:
     """What Helm prints; raises `Refused` where it fails."""
     done = subprocess.run(
-        [program("helm"), *arguments], capture_output=True, text=True, check=False
+        [_program(), *arguments], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise Refused(done.stderr)
@@ -101,8 +109,37 @@ def render(
     *options: str,
     release: str = "home",
     namespace: str = "home",
+    chart: Path | None = None,
 ) -> Rendered:
-    """The objects of a release."""
-    text = template(values, *options, release=release, namespace=namespace)
+    """The objects of a release, with a small integration unless it is another chart's."""
+    chart = chart or light()
+    return _render(json.dumps(values or {}), options, release, namespace, chart)
+
+
+@cache
+def light() -> Path:
+    """The chart with an integration of one file: a tenth of the time to render and read."""
+    folder = Path(tempfile.mkdtemp(prefix="home-cluster-chart-"))
+    atexit.register(shutil.rmtree, folder)
+    chart = folder / CHART.name
+    shutil.copytree(CHART, chart, symlinks=True)
+    link = chart / "files/home_cluster"
+    link.unlink()
+    link.mkdir()
+    (link / "manifest.json").write_text("{}")
+    return chart
+
+
+@cache
+def _render(
+    values: str,
+    options: tuple[str, ...],
+    release: str,
+    namespace: str,
+    chart: Path,
+) -> Rendered:
+    text = template(
+        json.loads(values), *options, release=release, namespace=namespace, chart=chart
+    )
     objects = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
     return Rendered(text, tuple(objects))

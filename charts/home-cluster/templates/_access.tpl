@@ -34,7 +34,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "home-cluster.assistan
 {{- if .Values.integration.metrics }}
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [list]
 {{- end }}
 {{- if or (has "power" $control) (has "replicas" $control) }}
 # power, replicas: the count and nothing else.

@@ -44,6 +44,11 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 {{- mustMergeOverwrite $context (deepCopy .Values.homeAssistant.securityContext) | toJson }}
 {{- end }}
 
+{{/* "true" where the integration lies in the chart compressed, as in the packed one. */}}
+{{- define "home-cluster.integration.packed" -}}
+{{- not (not (.Files.Get "files/integration.tar.xz")) }}
+{{- end }}
+
 {{/* Where the integration's files lie in the chart, and the names they have in ConfigMaps: as JSON path → key. */}}
 {{- define "home-cluster.integration.files" -}}
 {{- $files := dict }}
@@ -63,7 +68,7 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 
 {{/* A hash of all that the integration is. */}}
 {{- define "home-cluster.integration.checksum" -}}
-{{- $sums := list }}
+{{- $sums := list (.Files.Get "files/integration.tar.xz" | sha256sum) }}
 {{- range $path, $_ := include "home-cluster.integration.files" . | fromJson }}
 {{- $sums = append $sums (printf "%s %s" $path ($.Files.Get (printf "files/home_cluster/%s" $path) | sha256sum)) }}
 {{- end }}

@@ -73,6 +73,17 @@ initContainers:
       - {name: restore-password, mountPath: /restore-password, readOnly: true}
       {{- end }}
       {{- end }}
+  {{- if and (eq $integration.delivery "configMap") (eq (include "home-cluster.integration.packed" .) "true") }}
+  - name: unpack
+    image: {{ $image | quote }}
+    imagePullPolicy: {{ $assistant.image.pullPolicy }}
+    command: [python3, -m, tarfile, --extract, /home-cluster/packed/integration.tar.xz, /home-cluster/integration/custom_components/home_cluster]
+    resources: {{ toJson $assistant.resources }}
+    securityContext: {{ $security }}
+    volumeMounts:
+      - {name: packed, mountPath: /home-cluster/packed, readOnly: true}
+      - {name: integration, mountPath: /home-cluster/integration/custom_components/home_cluster}
+  {{- end }}
   {{- if ne $integration.delivery "none" }}
   - name: wheels
     image: {{ $image | quote }}
@@ -162,7 +173,12 @@ volumes:
         - serviceAccountToken: {path: token, expirationSeconds: 3607}
         - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
         - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
-  {{- if eq $integration.delivery "configMap" }}
+  {{- if and (eq $integration.delivery "configMap") (eq (include "home-cluster.integration.packed" .) "true") }}
+  - name: packed
+    configMap: {name: {{ $name }}-integration}
+  - name: integration
+    emptyDir: {sizeLimit: 32Mi}
+  {{- else if eq $integration.delivery "configMap" }}
   - name: integration
     projected:
       sources:

@@ -87,6 +87,10 @@
 {{- end }}
 {{- end }}
 {{- $usb := $device.usb | default dict }}
+{{- if and $usb.resource (not $usb.mountPath) }}
+{{- $_ := set $usb "mountPath" (printf "/dev/%s" (splitList "/" $usb.resource | last)) }}
+{{- $_ := set $device "usb" $usb }}
+{{- end }}
 {{- $hostPorts := false }}
 {{- range $device.ports }}{{ if .hostPort }}{{ $hostPorts = true }}{{ end }}{{ end }}
 {{- $alone := or $exclusive $usb.resource $device.hostNetwork $hostPorts }}

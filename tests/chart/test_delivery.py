@@ -1,0 +1,213 @@
+"""The integration inside the chart, and the chart as a package."""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+import re
+import subprocess
+import sys
+import tarfile
+from typing import Final
+
+import pytest
+import yaml
+
+from testbed.programs import program
+from tools import chart as chart_tool
+
+from .chart import CHART, ROOT, helm, render, template
+from .houses import HOUSE, all_presets
+
+INTEGRATION: Final = ROOT / "custom_components/home_cluster"
+NAME: Final = "home-home-assistant"
+LEFT_OUT: Final = re.compile(
+    r"__pycache__|\.pyc$|^brand/(?!icon\.png)|^translations/(?!en\.)|^quality_scale\.yaml$"
+)
+
+
+def files() -> dict[str, bytes]:
+    """The integration's files as Home Assistant's container sees them."""
+    home = render(chart=CHART)
+    (volume,) = (
+        each
+        for each in home.one("StatefulSet", NAME)["spec"]["template"]["spec"]["volumes"]
+        if each["name"] == "integration"
+    )
+    found = {}
+    for source in volume["projected"]["sources"]:
+        content = home.one("ConfigMap", source["configMap"]["name"])
+        for item in source["configMap"]["items"]:
+            assert item["path"] not in found
+            if item["key"] in content["data"]:
+                found[item["path"]] = content["data"][item["key"]].encode()
+            else:
+                found[item["path"]] = base64.b64decode(
+                    content["binaryData"][item["key"]]
+                )
+    return found
+
+
+def source() -> dict[str, bytes]:
+    """The integration's files in the repository, without those that are left out."""
+    return {
+        name: path.read_bytes()
+        for path in sorted(INTEGRATION.rglob("*"))
+        if path.is_file()
+        and not LEFT_OUT.search(name := path.relative_to(INTEGRATION).as_posix())
+    }
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart as releases pack it, unpacked."""
+    folder = tmp_path_factory.mktemp("ready")
+    archive = chart_tool.package(program("helm"), folder)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "home-cluster"
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart as Helm packs a checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("packed")
+    helm("package", str(CHART), "--destination", str(folder))
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as tar:
+        assert not [each.name for each in tar if each.issym() or each.islnk()]
+        tar.extractall(folder, filter="data")
+    return folder / "home-cluster"
+
+
+def test_home_assistant_gets_the_very_files_of_the_repository() -> None:
+    assert files() == source()
+
+
+def test_the_packed_chart_holds_them_as_files(packed: Path) -> None:
+    inner = packed / "files/home_cluster"
+    assert {
+        path.relative_to(inner).as_posix(): path.read_bytes()
+        for path in inner.rglob("*")
+        if path.is_file()
+    } == source()
+    assert template(chart=packed) == template()
+
+
+def test_from_the_packed_chart_it_comes_compressed_and_is_the_same(
+    ready: Path, tmp_path: Path
+) -> None:
+    home = render(chart=ready)
+    packed = home.one("ConfigMap", f"{NAME}-integration")["binaryData"]
+    archive = tmp_path / "integration.tar.xz"
+    archive.write_bytes(base64.b64decode(packed["integration.tar.xz"]))
+    spec = home.one("StatefulSet", NAME)["spec"]["template"]["spec"]
+    (unpack,) = (each for each in spec["initContainers"] if each["name"] == "unpack")
+    python, *arguments = unpack["command"][:-2]
+    assert python == "python3"
+    target = tmp_path / "home_cluster"
+    subprocess.run([sys.executable, *arguments, str(archive), str(target)], check=True)
+    laid = {
+        path.relative_to(target).as_posix(): path.read_bytes()
+        for path in target.rglob("*")
+        if path.is_file()
+    }
+    assert laid == dict(chart_tool.files())
+    assert laid.items() >= source().items()
+
+
+def test_the_packed_chart_is_the_same_to_the_byte_whenever_it_is_made() -> None:
+    assert chart_tool.compressed() == chart_tool.compressed()
+
+
+@pytest.mark.parametrize("form", ["checkout", "packed"])
+def test_no_config_map_is_larger_than_600_kb(form: str, ready: Path) -> None:
+    house = render(all_presets(), chart=ready if form == "packed" else CHART)
+    for each in house.of("ConfigMap"):
+        size = sum(len(text.encode()) for text in each.get("data", {}).values()) + sum(
+            len(base64.b64decode(text)) for text in each.get("binaryData", {}).values()
+        )
+        limit = 600_000 if form == "packed" else 1_000_000
+        assert size <= limit, each["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("form", "limit"), [("checkout", 1_000_000), ("packed", 700_000)]
+)
+def test_a_release_fits_into_its_secret(
+    form: str, limit: int, ready: Path, packed: Path
+) -> None:
+    chart = ready if form == "packed" else packed
+
+    def content(folder: Path) -> list[dict[str, str]]:
+        return [
+            {
+                "name": path.relative_to(chart).as_posix(),
+                "data": base64.b64encode(path.read_bytes()).decode(),
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+
+    # As Helm stores it: chart, values and manifests as JSON, compressed, in base64, in one Secret of 1 MiB.
+    release = {
+        "chart": content(chart),
+        "config": all_presets(),
+        "manifest": template(all_presets(), chart=chart),
+    }
+    payload = base64.b64encode(gzip.compress(json.dumps(release).encode(), 9))
+    assert len(payload) <= limit
+
+
+def test_home_assistant_restarts_when_the_integration_changes_and_only_then(
+    packed: Path,
+) -> None:
+    def checksum() -> str:
+        (found,) = re.findall(
+            r'checksum/integration: "([0-9a-f]+)"', template(chart=packed)
+        )
+        return str(found)
+
+    before = checksum()
+    assert checksum() == before
+    manifest = packed / "files/home_cluster/manifest.json"
+    manifest.write_text(manifest.read_text().replace("0.1.0", "0.1.1"))
+    assert checksum() != before
+
+
+def test_a_package_without_the_integration_is_refused(
+    packed: Path, tmp_path: Path
+) -> None:
+    (packed / "files/home_cluster/manifest.json").rename(tmp_path / "manifest.json")
+    with pytest.raises(Exception, match="The chart holds no integration"):
+        template(chart=packed)
+
+
+def test_the_same_values_render_the_same() -> None:
+    assert template(HOUSE) == template(HOUSE)
+
+
+def test_nothing_of_a_template_is_left_in_what_is_rendered() -> None:
+    values = {**all_presets(), "integration": {"delivery": "none"}}
+    text = template(values)
+    assert "{{" not in text
+    assert "<no value>" not in text
+    assert "%!" not in text
+
+
+def test_chart_and_integration_are_released_together() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    manifest = json.loads((INTEGRATION / "manifest.json").read_text())
+    assert chart["version"] == manifest["version"]
+
+
+def test_every_template_says_first_what_it_renders_and_when() -> None:
+    for path in (CHART / "templates").rglob("*"):
+        if path.suffix in (".yaml", ".tpl"):
+            first = path.read_text().splitlines()[0]
+            assert re.match(r"\{\{-? ?/\* .+\. ?\*/", first), path
+
+
+def test_helm_lint_finds_nothing() -> None:
+    said = helm("lint", "--strict", str(CHART))
+    assert "1 chart(s) linted, 0 chart(s) failed" in said

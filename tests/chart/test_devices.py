@@ -1,0 +1,416 @@
+"""What a device's values become."""
+
+from typing import Any, Final
+
+import pytest
+
+from .chart import Object, Rendered, render
+from .houses import HOUSE, all_presets
+
+FOREVER: Final = [None, None]
+
+
+@pytest.fixture(scope="module")
+def house() -> Rendered:
+    return render(HOUSE)
+
+
+@pytest.fixture(scope="module")
+def presets() -> Rendered:
+    return render(all_presets())
+
+
+def device(**values: Any) -> Object:
+    """The workload of one device, its kind whatever it is."""
+    given = {"image": "ghcr.io/me/any:1", **values}
+    found = render({"devices": {"one": given}})
+    (workload,) = [
+        each for each, _ in found.pods() if each["metadata"]["name"] == "home-one"
+    ]
+    return workload
+
+
+def pod(workload: Object) -> Object:
+    return dict(workload["spec"]["template"]["spec"])
+
+
+def patience(workload: Object) -> list[int | None]:
+    """How long its pod bears the loss of a node."""
+    return [each.get("tolerationSeconds") for each in pod(workload)["tolerations"]]
+
+
+def test_nothing_that_others_scale_is_said(house: Rendered, presets: Rendered) -> None:
+    for workload, _ in (*house.pods(), *presets.pods()):
+        assert "replicas" not in workload["spec"]
+        assert "suspend" not in workload["spec"]
+
+
+def test_it_is_told_to_home_assistant(house: Rendered) -> None:
+    metadata = house.one("Deployment", "home-drought")["metadata"]
+    hints = {
+        key.removeprefix("home-cluster.github.io/"): value
+        for key, value in {**metadata["labels"], **metadata["annotations"]}.items()
+        if key.startswith("home-cluster.github.io/")
+    }
+    assert hints == {
+        "device": "true",
+        "zone": "garden",
+        "name": "Drought",
+        "area": "Garden",
+        "icon": "mdi:sprout",
+        "model": "Container",
+        "controls": "power",
+        "chart-image": "ghcr.io/me/soil:1.2",
+    }
+
+
+def test_infrastructure_is_protected(presets: Rendered) -> None:
+    found = presets.one("Deployment", "home-mosquitto")["metadata"]["annotations"]
+    assert found["home-cluster.github.io/protected"] == "true"
+
+
+def test_every_device_is_restricted_or_says_why_not(presets: Rendered) -> None:
+    values = all_presets()["devices"]
+    for workload, spec in presets.pods():
+        name = workload["metadata"]["labels"]["app.kubernetes.io/component"]
+        if name not in values or values[name]["zone"] != "restricted":
+            continue
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+        assert not spec.get("hostNetwork")
+        for each in (*spec["containers"], *spec.get("initContainers", ())):
+            assert each["securityContext"]["allowPrivilegeEscalation"] is False
+            assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        for volume in spec["volumes"]:
+            assert volume.keys() & {
+                *("configMap", "emptyDir", "persistentVolumeClaim"),
+                *("projected", "secret"),
+            }
+
+
+def test_no_device_is_privileged_and_none_has_an_account_with_a_token(
+    presets: Rendered,
+) -> None:
+    for workload, spec in presets.pods():
+        assert spec["automountServiceAccountToken"] is False
+        assert (
+            spec["serviceAccountName"] != "default"
+            and spec["enableServiceLinks"] is False
+        )
+        for each in (*spec["containers"], *spec.get("initContainers", ())):
+            assert not each["securityContext"].get("privileged"), workload["metadata"]
+
+
+def test_every_container_says_what_it_needs_and_is_pinned(presets: Rendered) -> None:
+    for _, spec in presets.pods():
+        for each in (*spec["containers"], *spec.get("initContainers", ())):
+            assert each["resources"]["requests"].keys() >= {"cpu", "memory"}
+            assert each["resources"]["limits"].keys() >= {"cpu", "memory"}
+            tag = each["image"].rpartition("/")[2].partition(":")[2]
+            assert tag not in ("", "latest")
+
+
+@pytest.mark.parametrize(
+    ("values", "pinned"),
+    [
+        ({}, False),
+        ({"storage": {"d": {"path": "/d", "size": "1Gi"}}}, True),
+        ({"storage": {"d": {"path": "/d", "existingClaim": "c"}}}, True),
+        ({"storage": {"d": {"path": "/d", "nfs": {"server": "n", "path": "/"}}}}, 0),
+        ({"storage": {"d": {"path": "/d", "emptyDir": True}}}, False),
+        ({"usb": {"resource": "squat.ai/zigbee"}}, True),
+        ({"usb": {"network": "tcp://192.168.1.20:6638"}}, False),
+        ({"availability": "pinned"}, True),
+        (
+            {
+                "storage": {"d": {"path": "/d", "size": "1Gi"}},
+                "availability": "roaming",
+            },
+            False,
+        ),
+    ],
+)
+def test_a_device_with_something_of_its_own_waits_for_its_node_and_others_roam(
+    values: dict[str, Any], pinned: bool
+) -> None:
+    assert patience(device(**values)) == (FOREVER if pinned else [60, 60])
+
+
+@pytest.mark.parametrize(
+    ("values", "strategy"),
+    [
+        ({}, "RollingUpdate"),
+        ({"storage": {"d": {"path": "/d", "size": "1Gi"}}}, "Recreate"),
+        ({"usb": {"resource": "squat.ai/zigbee"}}, "Recreate"),
+        ({"ports": {"p": {"port": 80, "hostPort": 80}}}, "Recreate"),
+        ({"hostNetwork": True}, "Recreate"),
+    ],
+)
+def test_what_two_pods_would_fight_for_is_handed_over(
+    values: dict[str, Any], strategy: str
+) -> None:
+    assert device(**values)["spec"]["strategy"]["type"] == strategy
+
+
+def test_an_update_of_what_can_be_doubled_leaves_no_gap() -> None:
+    assert device()["spec"]["strategy"]["rollingUpdate"] == {
+        "maxSurge": 1,
+        "maxUnavailable": 0,
+    }
+
+
+def test_a_schedule_makes_a_cron_job_that_never_runs_twice_at_once(
+    house: Rendered,
+) -> None:
+    spec = house.one("CronJob", "home-nightly")["spec"]
+    assert spec["schedule"] == "0 4 * * *"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["jobTemplate"]["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert "home-nightly" not in house.names("Service")
+
+
+def test_the_load_decides_how_many_and_one_may_always_be_missing(
+    house: Rendered,
+) -> None:
+    scaler = house.one("HorizontalPodAutoscaler", "home-ears")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 3)
+    assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
+    budget = house.one("PodDisruptionBudget", "home-ears")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert house.names("PodDisruptionBudget") == {"home-ears"}
+
+
+def test_one_pod_alone_has_no_budget_for_it_would_block_every_drain() -> None:
+    values = {"image": "ghcr.io/me/any:1", "autoscale": {"max": 3}}
+    assert not render({"devices": {"one": values}}).of("PodDisruptionBudget")
+
+
+def test_a_stick_is_asked_for_and_told_to_the_program() -> None:
+    container = pod(
+        device(usb={"resource": "squat.ai/zigbee", "env": "SERIAL_PORT"}),
+    )["containers"][0]
+    assert container["resources"]["limits"]["squat.ai/zigbee"] == 1
+    assert {"name": "SERIAL_PORT", "value": "/dev/zigbee"} in container["env"]
+    assert "hostPath" not in str(device(usb={"resource": "squat.ai/zigbee"}))
+
+
+def test_a_network_coordinator_is_told_to_the_program(house: Rendered) -> None:
+    container = pod(house.one("Deployment", "home-zigbee"))["containers"][0]
+    assert {"name": "SERIAL", "value": "tcp://192.168.1.20:6638"} in container["env"]
+
+
+def test_the_stick_is_where_the_device_wants_it() -> None:
+    values = {
+        "usb": {"sticks": {"zigbee": "/dev/serial/by-id/usb-x"}},
+        "devices": {
+            "z": {
+                "image": "a/b:1",
+                "usb": {"resource": "squat.ai/zigbee", "mountPath": "/dev/ttyACM0"},
+            }
+        },
+    }
+    found = render(values)
+    plugin = found.one("DaemonSet", "home-usb", "home-usb")
+    assert '"mountPath":"/dev/ttyACM0"' in str(pod(plugin)["containers"][0]["args"])
+    labels = found.one("Namespace", "home-usb")["metadata"]["labels"]
+    assert labels["home-cluster.github.io/system"] == "true"
+
+
+def test_volumes_are_kept_with_their_namespace_and_nas_folders_need_not_be(
+    house: Rendered,
+) -> None:
+    def keeps(found: Object) -> bool:
+        notes = found["metadata"].get("annotations") or {}
+        return notes.get("helm.sh/resource-policy") == "keep"
+
+    assert {
+        each["metadata"]["name"]: keeps(each)
+        for each in house.of("PersistentVolumeClaim")
+    } == {
+        "home-home-assistant-config": True,
+        "home-mqtt-data": True,
+        "home-zigbee-data": True,
+        "home-jazz-music": False,
+    }
+    assert {
+        each["metadata"]["name"]: keeps(each) for each in house.of("Namespace")
+    } == {"home-garden": False, "home-lighting": True, "home-media": False}
+
+
+def test_a_nas_folder_is_a_volume_so_that_the_zone_can_be_restricted(
+    house: Rendered,
+) -> None:
+    volume = house.one("PersistentVolume", "home-media-home-jazz-music")["spec"]
+    assert volume["nfs"] == {"server": "nas", "path": "/jazz", "readOnly": True}
+    assert volume["persistentVolumeReclaimPolicy"] == "Retain"
+    claim = house.one("PersistentVolumeClaim", "home-jazz-music")["spec"]
+    assert (claim["volumeName"], claim["storageClassName"]) == (
+        "home-media-home-jazz-music",
+        "",
+    )
+
+
+def test_a_file_that_the_program_changes_is_laid_down_once() -> None:
+    workload = device(
+        storage={"d": {"path": "/data", "size": "1Gi"}},
+        config={"a.yaml": {"path": "/data/a.yaml", "text": "x: 1", "seed": True}},
+    )
+    (init,) = pod(workload)["initContainers"]
+    assert "[ -e '/data/a.yaml' ] ||" in init["command"][2]
+    mounts = {
+        each["mountPath"] for each in pod(workload)["containers"][0]["volumeMounts"]
+    }
+    assert mounts == {"/tmp", "/data"}  # noqa: S108
+
+
+def test_a_changed_file_restarts_the_program() -> None:
+    def sums(text: str) -> Any:
+        workload = device(config={"a.conf": {"path": "/a.conf", "text": text}})
+        return workload["spec"]["template"]["metadata"]["annotations"]
+
+    assert sums("1") == sums("1")
+    assert sums("1") != sums("2")
+
+
+def test_secrets_come_from_secrets() -> None:
+    workload = device(
+        secrets={
+            "files": {"existingSecret": "a", "path": "/run/secrets/a"},
+            "words": {"existingSecret": "b", "env": {"PASSWORD": "pw"}},
+        }
+    )
+    container = pod(workload)["containers"][0]
+    assert container["env"] == [
+        {
+            "name": "PASSWORD",
+            "valueFrom": {"secretKeyRef": {"name": "b", "key": "pw"}},
+        }
+    ]
+    assert "/run/secrets/a" in {each["mountPath"] for each in container["volumeMounts"]}
+
+
+def test_the_external_secrets_operator_is_asked() -> None:
+    values = {
+        "image": "a/b:1",
+        "secrets": {
+            "login": {
+                "externalSecret": {
+                    "store": "bao",
+                    "data": {"password": {"key": "home/mqtt", "property": "pw"}},
+                },
+                "path": "/run/secrets/login",
+            }
+        },
+    }
+    found = render({"devices": {"one": values}})
+    spec = found.one("ExternalSecret", "home-one-login")["spec"]
+    assert spec["data"] == [
+        {
+            "secretKey": "password",
+            "remoteRef": {"key": "home/mqtt", "property": "pw"},
+        }
+    ]
+    assert spec["target"]["name"] == "home-one-login"
+    volumes = pod(found.one("Deployment", "home-one"))["volumes"]
+    assert {"secretName": "home-one-login", "defaultMode": 0o440} in [
+        each.get("secret") for each in volumes
+    ]
+
+
+def test_the_vaults_agent_runs_before_the_program_with_a_token_for_the_vault_only() -> (
+    None
+):
+    values = {
+        "vault": {"address": "https://vault.home:8200"},
+        "devices": {
+            "one": {
+                "image": "a/b:1",
+                "vault": {
+                    "role": "one",
+                    "files": {"pw": {"secret": "secret/data/one", "key": "pw"}},
+                },
+            }
+        },
+    }
+    found = render(values)
+    spec = pod(found.one("Deployment", "home-one"))
+    (agent,) = spec["initContainers"]
+    assert agent["args"][-1] == "-exit-after-auth"
+    volumes = {each["name"]: each for each in spec["volumes"]}
+    token = volumes["vault-token"]["projected"]["sources"][0]["serviceAccountToken"]
+    assert token["audience"] == "vault"
+    assert volumes["vault-secrets"]["emptyDir"]["medium"] == "Memory"
+    assert "vault-token" not in str(spec["containers"])
+    config = found.one("ConfigMap", "home-one-vault")["data"]["agent.hcl"]
+    assert 'address = "https://vault.home:8200"' in config
+    assert '[[ with secret \\"secret/data/one\\" ]]' in config
+
+
+def test_escape_hatches_are_merged_last() -> None:
+    workload = device(
+        podSpec={"hostname": "x", "terminationGracePeriodSeconds": 5},
+        containerSpec={"stdin": True, "securityContext": {"runAsUser": 1}},
+    )
+    assert pod(workload)["hostname"] == "x"
+    assert pod(workload)["terminationGracePeriodSeconds"] == 5
+    (container,) = pod(workload)["containers"]
+    assert container["stdin"] is True
+    assert container["securityContext"]["runAsUser"] == 1
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_profile_says_where_it_runs() -> None:
+    values = {
+        "nodeProfiles": {
+            "corner": {
+                "nodeSelector": {"kubernetes.io/hostname": "pi-hall"},
+                "arch": ["arm64"],
+            }
+        },
+        "devices": {"one": {"image": "a/b:1", "nodeProfile": "corner"}},
+    }
+    assert pod(render(values).one("Deployment", "home-one"))["nodeSelector"] == {
+        "kubernetes.io/hostname": "pi-hall",
+        "kubernetes.io/arch": "arm64",
+    }
+
+
+def test_who_matters_more_stays_longer() -> None:
+    house = render(
+        {
+            "devices": {
+                "pump": {"image": "a/b:1", "priority": "essential"},
+                "jazz": {"image": "a/b:1", "priority": "comfort"},
+            }
+        }
+    )
+    weights = {
+        each["metadata"]["name"]: each["value"] for each in house.of("PriorityClass")
+    }
+    pump, jazz = (
+        weights[pod(house.one("Deployment", f"home-{name}"))["priorityClassName"]]
+        for name in ("pump", "jazz")
+    )
+    assert pump > jazz
+
+
+def test_null_takes_a_presets_entry_away() -> None:
+    found = render(
+        {"devices": {"mqtt": {"preset": "mosquitto", "storage": {"data": None}}}}
+    )
+    assert found.names("PersistentVolumeClaim") == {"home-home-assistant-config"}
+
+
+def test_a_newer_tag_needs_not_be_the_presets_image() -> None:
+    found = render(
+        {"devices": {"mqtt": {"preset": "mosquitto", "image": {"tag": "9.9"}}}}
+    )
+    container = pod(found.one("Deployment", "home-mqtt"))["containers"][0]
+    assert container["image"] == "docker.io/library/eclipse-mosquitto:9.9"
+
+
+def test_a_disabled_device_is_not_there() -> None:
+    assert not render(
+        {"devices": {"mqtt": {"preset": "mosquitto", "enabled": False}}}
+    ).of("Deployment")
