@@ -1,4 +1,4 @@
-"""The buttons: a workload's restart, and a node's drain."""
+"""The buttons: a workload's restart and run now, and a node's drain."""
 
 from dataclasses import dataclass
 from typing import Any, Final, override
@@ -27,6 +27,20 @@ class RestartDescription(ButtonEntityDescription, HomeClusterDescription[Workloa
 class DrainDescription(ButtonEntityDescription, HomeClusterDescription[NodeView]):
     """A button that empties a node."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class RunDescription(ButtonEntityDescription, HomeClusterDescription[WorkloadView]):
+    """A button that has a CronJob run."""
+
+
+RUNS: Final = (
+    RunDescription(
+        of=WorkloadView,
+        key="run",
+        control=Control.RUN,
+        fits_fn=lambda view: view.runs is not None,
+    ),
+)
 
 BUTTONS: Final = (
     RestartDescription(
@@ -57,6 +71,7 @@ async def async_setup_entry(
     """Add a button wherever something can be pressed, now and when devices come."""
     entry.runtime_data.follow(BUTTONS, RestartButton, async_add_entities)
     entry.runtime_data.follow(DRAINS, DrainButton, async_add_entities)
+    entry.runtime_data.follow(RUNS, RunButton, async_add_entities)
 
 
 class RestartButton(HomeClusterEntity, ButtonEntity):
@@ -80,6 +95,19 @@ class DrainButton(HomeClusterEntity, ButtonEntity):
         assert isinstance(self.device.view, NodeView)
         await want_admin(self.hass, self._context)
         await self.hub.node_commands.drain(self.device.view.name)
+
+    @override
+    def _shown(self) -> Any:
+        return None
+
+
+class RunButton(HomeClusterEntity, ButtonEntity):
+    """Has a CronJob run now, by its own Job."""
+
+    @override
+    async def async_press(self) -> None:
+        assert isinstance(self.device.view, WorkloadView)
+        await self.hub.commands.run(self.device.view.ref, self._context)
 
     @override
     def _shown(self) -> Any:

@@ -1,4 +1,4 @@
-"""The actions that change the number of a device's pods or replace them: one by one, or by a plan."""
+"""The actions that change the number of a device's pods, one by one or by a plan, replace or run them."""
 
 from typing import Any, Final
 
@@ -128,7 +128,15 @@ _LINE: Final = probatio.All(
     _one_wish,
 )
 
+
+async def _run_job(request: Request) -> JsonObjectType:
+    """Have a CronJob run now."""
+    ref = request.workload.ref
+    return {"job": await request.hub.commands.run(ref, request.context)}
+
+
 COMMANDING: Final = (
+    Action(name="run_job", do=_run_job),
     Action(
         name="scale",
         do=_scale,

@@ -14,7 +14,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .kube.client import Client
+from .kube.client import Bounds, Client
 from .kube.errors import (
     Conflict,
     Forbidden,
@@ -25,13 +25,14 @@ from .kube.errors import (
     Unreachable,
 )
 from .kube.schema import Pod, Record, Ref
-from .model.views import Control, WorkloadView
+from .model.views import Control, Outcome, WorkloadView
 from .remember import RememberedCounts
 from .restart import Evict, Phase, Restart, Wait
 from .rights import (
     DELETE,
     EVICT,
     ROLLING,
+    RUN as RUN_RIGHT,
     SCALABLE,
     SUSPENDABLE,
     Right,
@@ -39,6 +40,7 @@ from .rights import (
     patch_right,
     rule_of,
     scale_right,
+    scaler_of,
 )
 from .throttle import COMMANDS, RESTARTS, Throttle
 
@@ -49,8 +51,10 @@ TURN_OFF: Final = "turn_off"
 SET_REPLICAS: Final = "set_replicas"
 RESTART: Final = "restart"
 ASK: Final = "ask"
+RUN: Final = "run"
+SET_BOUNDS: Final = "set_bounds"
 
-ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART, ASK)
+ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART, ASK, RUN, SET_BOUNDS)
 
 # Which words an error becomes, the first that fits.
 _CAUSES: Final = (
@@ -282,6 +286,51 @@ class Commands:
             )
             self._restarts[ref] = task
             task.add_done_callback(lambda _: self._restarts.pop(ref, None))
+
+    async def run(self, ref: Ref, context: Context | None = None) -> str:
+        """Have a CronJob run now; returns the name of its Job."""
+        async with self._lock(ref):
+            view = self._view(ref, RUN)
+            if view.runs is None:
+                raise _misuse("not_runnable", view)
+            _want_offered(view, Control.RUN)
+            if view.hints.protected:
+                raise _misuse("protected_run", view)
+            if view.runs.alone and view.runs.outcome is Outcome.RUNNING:
+                raise _misuse("already_running", view)
+            await self.throttle.take(ref, view.name, COMMANDS, context)
+            with in_words(view, RUN, RUN_RIGHT):
+                job = await self._home.client.run_job(ref)
+            return job.name
+
+    async def bound(
+        self, ref: Ref, bounds: Bounds, context: Context | None = None
+    ) -> None:
+        """Set the limits within which an autoscaler sets a workload's count."""
+        async with self._lock(ref):
+            view = self._view(ref, SET_BOUNDS)
+            if view.autoscaler is None or (scaler := scaler_of(view)) is None:
+                raise _misuse("not_autoscaled", view)
+            _want_offered(view, Control.REPLICAS)
+            lowest = (
+                view.autoscaler.minimum if bounds.minimum is None else bounds.minimum
+            )
+            highest = (
+                view.autoscaler.maximum if bounds.maximum is None else bounds.maximum
+            )
+            if lowest > highest:
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="bounds_crossed",
+                    translation_placeholders={
+                        "device": view.name,
+                        "minimum": str(lowest),
+                        "maximum": str(highest),
+                    },
+                )
+            await self.throttle.take(ref, view.name, COMMANDS, context)
+            with in_words(view, SET_BOUNDS, patch_right(scaler.kind)):
+                await self._home.client.bound(scaler, bounds)
 
     async def _evict_first(
         self, view: WorkloadView, machine: Restart, replace: _Replace

@@ -42,6 +42,7 @@ from .rechecks import Rechecks
 from .remember import Remembered, RememberedCounts, notes_of, store_of
 from .rights import Rights
 from .roster import Description, Roster
+from .schedules import Schedules
 from .scope import Scope
 from .serving import Serving
 
@@ -118,11 +119,13 @@ class Hub:
             expires=self._expires,
         )
         self.guard = Guard(self)
+        self.schedules = Schedules(self)
         # What is built on devices; each is told of every change.
         self._parts: tuple[Part, ...] = (
             self.boots,
             self.chronicle,
             self.metrics,
+            self.schedules,
             self.serving,
             self.node_commands,
             Flailing(hass, entry),
@@ -508,6 +511,9 @@ class Hub:
             device.entry = self._register(view)
         if view != old:
             self.roster.refit(device)
+            if _autoscaler(view) not in (None, _autoscaler(old)):
+                # Whether its limits may be set has to be tried.
+                self._oversight.soon()
         self._note_problem(key, view)
         self._seen(device, old)
         self.roster.wake(key)
@@ -629,6 +635,13 @@ class Hub:
 
 def _pods_key(ref: Ref) -> str:
     return f"{key_of(ref)}/pods"
+
+
+def _autoscaler(view: object) -> str | None:
+    """Return the name of the autoscaler of a workload that has one."""
+    if not isinstance(view, WorkloadView) or view.autoscaler is None:
+        return None
+    return view.autoscaler.name
 
 
 def _described(view: object) -> tuple[Any, ...]:

@@ -199,7 +199,10 @@ def _workload(hub: Hub, view: WorkloadView) -> JsonObjectType:
         "started": _time(view.started),
         "autoscaler": None
         if view.autoscaler is None
-        else {"minimum": view.autoscaler[0], "maximum": view.autoscaler[1]},
+        else {
+            "minimum": view.autoscaler.minimum,
+            "maximum": view.autoscaler.maximum,
+        },
         "managed_by": view.managed_by,
         "protected": view.hints.protected,
         "runs_home_assistant": view.ref in hub.own,

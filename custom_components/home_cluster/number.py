@@ -1,5 +1,6 @@
-"""The number of pods that a workload should have."""
+"""The number of pods that a workload should have, or the limits of what an autoscaler may choose."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, override
 
@@ -15,8 +16,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
+from .kube.client import Bounds
 from .kube.schema import Ref
-from .model.views import Control, WorkloadView
+from .model.views import Control, Scaling, WorkloadView
 
 # The hub has each device wait for its own commands only.
 PARALLEL_UPDATES = 0
@@ -67,6 +69,48 @@ WATCHDOGS: Final = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoundDescription(NumberEntityDescription, HomeClusterDescription[WorkloadView]):
+    """A limit of an autoscaler, and how to set it."""
+
+    bounds_fn: Callable[[int], Bounds]
+    limit_fn: Callable[[Scaling], int]
+
+
+def _has_limits(view: WorkloadView) -> bool:
+    """Say whether an autoscaler's limits are there to be set: what made it (KEDA) would undo it."""
+    return view.autoscaler is not None and not view.autoscaler.owner
+
+
+LIMITS: Final = tuple(
+    BoundDescription(
+        of=WorkloadView,
+        key=key,
+        entity_category=EntityCategory.CONFIG,
+        native_min_value=1,
+        native_max_value=100,
+        native_step=1,
+        mode=NumberMode.BOX,
+        control=Control.REPLICAS,
+        fits_fn=_has_limits,
+        bounds_fn=bounds_fn,
+        limit_fn=limit_fn,
+    )
+    for key, bounds_fn, limit_fn in (
+        (
+            "hpa_min",
+            lambda count: Bounds(minimum=count),
+            lambda scaling: scaling.minimum,
+        ),
+        (
+            "hpa_max",
+            lambda count: Bounds(maximum=count),
+            lambda scaling: scaling.maximum,
+        ),
+    )
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: HomeClusterConfigEntry,
@@ -75,6 +119,7 @@ async def async_setup_entry(
     """Add a number wherever the count may be set, now and when devices come."""
     entry.runtime_data.follow(NUMBERS, ReplicasNumber, async_add_entities)
     entry.runtime_data.follow(WATCHDOGS, WatchdogNumber, async_add_entities)
+    entry.runtime_data.follow(LIMITS, BoundNumber, async_add_entities)
 
 
 class WatchdogNumber(HomeClusterEntity, NumberEntity):
@@ -130,3 +175,30 @@ class ReplicasNumber(HomeClusterEntity, NumberEntity):
     @override
     def _shown(self) -> Any:
         return self.native_value, self.native_min_value
+
+
+class BoundNumber(HomeClusterEntity, NumberEntity):
+    """The least or the most pods that an autoscaler may ask for."""
+
+    entity_description: BoundDescription
+
+    @property
+    def _view(self) -> WorkloadView:
+        assert isinstance(self.device.view, WorkloadView)
+        return self.device.view
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        scaling = self._view.autoscaler
+        # It goes with its autoscaler, a moment later.
+        return None if scaling is None else self.entity_description.limit_fn(scaling)
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        bounds = self.entity_description.bounds_fn(int(value))
+        await self.hub.commands.bound(self._view.ref, bounds, self._context)
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value

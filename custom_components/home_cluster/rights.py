@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from .kube.access import Access, Missing
-from .kube.client import RESTARTED_AT, cordon_patch, node_selector_patch
+from .kube.client import (
+    RESTARTED_AT,
+    Bounds,
+    bounds_patch,
+    cordon_patch,
+    node_selector_patch,
+)
 from .kube.metrics import GROUP
 from .kube.resources import RESOURCES
 from .kube.schema import Kind, Ref
@@ -24,6 +30,7 @@ DELETE: Final = ("delete", "", "pods")
 READ_LOGS: Final = ("get", "", "pods/log")
 CORDON: Final = ("patch", "", "nodes")
 STATS: Final = ("get", "", "nodes/stats")
+RUN: Final = ("create", "batch", "jobs")
 
 _ROLLOUT: Final = {
     "spec": {
@@ -34,6 +41,7 @@ _ROLLOUT: Final = {
 }
 
 type Right = tuple[str, str, str]
+type Trial = tuple[Ref, Control | Need, Mapping[str, Any]]
 
 
 def scale_right(kind: Kind) -> Right:
@@ -44,6 +52,13 @@ def scale_right(kind: Kind) -> Right:
 def patch_right(kind: Kind) -> Right:
     """Return verb, group and resource of changing the object itself."""
     return ("patch", RESOURCES[kind].group, RESOURCES[kind].plural)
+
+
+def scaler_of(view: WorkloadView) -> Ref | None:
+    """Return the autoscaler that owns a workload's count."""
+    if view.autoscaler is None:
+        return None
+    return Ref(Kind.AUTOSCALER, view.ref.namespace, view.autoscaler.name)
 
 
 def rule_of(right: Right) -> str:
@@ -58,8 +73,10 @@ NODE_FIGURES: Final = ("list", GROUP, "nodes")
 _COMMANDS: Final = (
     EVICT,
     DELETE,
+    RUN,
     *(scale_right(kind) for kind in sorted(SCALABLE)),
     *(patch_right(kind) for kind in sorted(ROLLING | SUSPENDABLE)),
+    patch_right(Kind.AUTOSCALER),
 )
 # Read when an entity needs them; without them it is not there, which is no fault.
 _ON_DEMAND: Final = (POD_FIGURES,)
@@ -137,10 +154,14 @@ class Rights:
                 return self._has(scale_right(kind), namespace)
             case Control.POWER if kind in SUSPENDABLE or kind is Kind.DAEMON_SET:
                 return self.may_patch(view.ref, control)
+            case Control.REPLICAS if (scaler := scaler_of(view)) is not None:
+                return self.may_patch(scaler, control)
             case Control.REPLICAS if kind in SCALABLE:
                 return self._has(scale_right(kind), namespace)
             case Control.RESTART if kind in ROLLING:
                 return self.may_evict(namespace) or self.may_patch(view.ref, control)
+            case Control.RUN if kind is Kind.CRON_JOB:
+                return self._has(RUN, namespace)
             case _:
                 return False
 
@@ -182,9 +203,7 @@ class Rights:
             (ref, control), False
         )
 
-    def trials(
-        self, view: WorkloadView | NodeView
-    ) -> Iterable[tuple[Ref, Control | Need, Mapping[str, Any]]]:
+    def trials(self, view: WorkloadView | NodeView) -> Iterable[Trial]:
         """Yield the changes to try by dry runs, those that are needed and not decided yet.
 
         Admission policies are seen by neither kind of access review.
@@ -198,6 +217,15 @@ class Rights:
                 yield node, Need.CORDON, cordon_patch(cordoned=not view.schedulable)
             return
         ref = view.ref
+        scaler, control = scaler_of(view), Control.REPLICAS
+        if (
+            scaler is not None
+            and view.autoscaler is not None
+            and self._has(patch_right(scaler.kind), ref.namespace)
+            and (scaler, control) not in self._passed
+        ):
+            more = Bounds(maximum=view.autoscaler.maximum + 1)
+            yield scaler, control, bounds_patch(more)
         if not self._has(patch_right(ref.kind), ref.namespace):
             return
         if ref.kind in SUSPENDABLE and (ref, Control.POWER) not in self._passed:

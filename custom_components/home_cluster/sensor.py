@@ -21,7 +21,7 @@ from .entity import HomeClusterDescription, HomeClusterEntity
 from .figures import FIGURES, FigureSensor
 from .hub import HomeClusterConfigEntry
 from .kube.schema import Kind
-from .model.views import Need, NodeView, Reason, Status, WorkloadView
+from .model.views import Need, NodeView, Outcome, Reason, Status, WorkloadView
 
 PARALLEL_UPDATES = 0
 
@@ -62,6 +62,16 @@ def _machine(view: NodeView) -> dict[str, Any]:
 
 def _latency(view: ClusterView) -> float | None:
     return None if view.latency is None else round(view.latency * 1000, 1)
+
+
+def _scaling(view: WorkloadView) -> dict[str, Any]:
+    scaling = view.autoscaler
+    return {} if scaling is None else {"desired": scaling.desired}
+
+
+def _run(view: WorkloadView) -> dict[str, Any]:
+    runs = view.runs
+    return {} if runs is None else {"job": runs.job or None, "seconds": runs.seconds}
 
 
 SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
@@ -145,6 +155,30 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         attributes_fn=_machine,
     ),
     HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="hpa_current",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda view: view.autoscaler and view.autoscaler.current,
+        attributes_fn=_scaling,
+        fits_fn=lambda view: view.autoscaler is not None,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="last_run",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda view: view.runs and view.runs.last,
+        fits_fn=lambda view: view.runs is not None,
+    ),
+    HomeClusterSensorDescription(
+        of=WorkloadView,
+        key="last_result",
+        device_class=SensorDeviceClass.ENUM,
+        options=[outcome.value for outcome in Outcome],
+        value_fn=lambda view: view.runs and view.runs.outcome,
+        attributes_fn=_run,
+        fits_fn=lambda view: view.runs is not None,
+    ),
+    HomeClusterSensorDescription(
         of=ClusterView,
         key="version",
         entity_category=EntityCategory.DIAGNOSTIC,
@@ -189,6 +223,21 @@ LAST_BOOTS: Final = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NextRunDescription(SensorEntityDescription, HomeClusterDescription[WorkloadView]):
+    """A sensor of when a CronJob runs next."""
+
+
+NEXT_RUNS: Final = (
+    NextRunDescription(
+        of=WorkloadView,
+        key="next_run",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        fits_fn=lambda view: view.runs is not None,
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: HomeClusterConfigEntry,
@@ -198,13 +247,14 @@ async def async_setup_entry(
     entry.runtime_data.follow(SENSORS, HomeClusterSensor, async_add_entities)
     entry.runtime_data.follow(FIGURES, FigureSensor, async_add_entities)
     entry.runtime_data.follow(LAST_BOOTS, LastBootSensor, async_add_entities)
+    entry.runtime_data.follow(NEXT_RUNS, NextRunSensor, async_add_entities)
 
 
 class HomeClusterSensor(HomeClusterEntity, SensorEntity):
     """A sensor of any device."""
 
     entity_description: HomeClusterSensorDescription[Any]
-    _unrecorded_attributes = frozenset({"workloads"})
+    _unrecorded_attributes = frozenset({"workloads", "job"})
 
     @property
     @override
@@ -238,6 +288,19 @@ class LastBootSensor(HomeClusterEntity, SensorEntity):
     def native_value(self) -> datetime | None:
         assert isinstance(self.device.view, NodeView)
         return self.hub.boots.at(self.device.view.name)
+
+    @override
+    def _shown(self) -> Any:
+        return self.native_value
+
+
+class NextRunSensor(HomeClusterEntity, SensorEntity):
+    """When a CronJob runs next; unknown while it is suspended."""
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        return self.hub.schedules.next_run(self.device.key)
 
     @override
     def _shown(self) -> Any:

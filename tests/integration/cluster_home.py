@@ -20,6 +20,8 @@ CONTROL = (
     Rule(("create",), ("pods/eviction",)),
     Rule(("list",), ("pods", "nodes"), group=METRICS),
     Rule(("patch",), ("nodes",)),
+    Rule(("create",), ("jobs",)),
+    Rule(("patch",), ("horizontalpodautoscalers",)),
 )
 EVERYTHING = (READ_UID, READ_ALL, *CONTROL)
 READ_ONLY = (READ_UID, READ_ALL)

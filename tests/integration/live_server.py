@@ -59,7 +59,9 @@ class LiveServer(ApiServer):
     evictions: list[str] = field(default_factory=list)
     # The pods that were deleted, with the grace that was asked for.
     deletions: list[tuple[str, int | None]] = field(default_factory=list)
-    # Answered to commands of a kind ("scale", "patch", "eviction", "dry") instead of obeying.
+    # The Jobs that were sent, as they came.
+    made: list[dict[str, Any]] = field(default_factory=list)
+    # Answered to commands of a kind ("scale", "patch", "create", "eviction", "dry") instead of obeying.
     refuse: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     refuse_details: dict[str, Any] = field(default_factory=dict)
     # Called before the answer to a command, while its events are out already.
@@ -384,8 +386,8 @@ class LiveServer(ApiServer):
         self, request: web.Request, resource: str, place: str, name: str, part: str
     ) -> web.Response:
         dry = "dryRun" in request.query
-        other = "delete" if request.method == "DELETE" else "patch"
-        kind = "dry" if dry else part.removeprefix("/") or other
+        named = {"POST": "create", "DELETE": "delete"}.get(request.method, "patch")
+        kind = "dry" if dry else part.removeprefix("/") or named
         if kind in self.refuse:
             code, reason, message = self.refuse[kind]
             body = {
@@ -397,6 +399,8 @@ class LiveServer(ApiServer):
                 "details": self.refuse_details,
             }
             return web.json_response(body, status=code)
+        if request.method == "POST" and resource == "jobs":
+            return web.json_response(self.make_job(place, await request.json()))
         obj = self.live.get((resource, place, name))
         if obj is None:
             return _status(404, "NotFound", f'{resource} "{name}" not found')
@@ -439,6 +443,15 @@ class LiveServer(ApiServer):
                 }
             )
         return web.json_response(obj)
+
+    def make_job(self, place: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Create a Job that somebody sent, under a name of its own; its pod does not come."""
+        metadata = dict(body["metadata"])
+        name = f"{metadata.pop('generateName')}{next(self._pod_numbers):05}"
+        self.made.append(body)
+        return self.put(
+            "jobs", place, name, metadata=metadata, spec=body["spec"], status={}
+        )
 
     def _replace(self, place: str, owner: dict[str, str]) -> None:
         for resource, kind in _KINDS.items():

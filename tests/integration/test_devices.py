@@ -137,7 +137,13 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
             "sensor.version",
         },
         "cronjob/garden/backup": has_pods
-        - {"button.restart", "number.watchdog", "sensor.desired", "sensor.ready"},
+        - {"button.restart", "number.watchdog", "sensor.desired", "sensor.ready"}
+        | {
+            "button.run",
+            "sensor.last_result",
+            "sensor.last_run",
+            "sensor.next_run",
+        },
         "daemonset/garden/weather": has_pods,
         FRIDGE: has_pods | {"number.replicas"},
         "node//pi-attic": node,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
-from custom_components.home_cluster.button import BUTTONS, DRAINS
+from custom_components.home_cluster.button import BUTTONS, DRAINS, RUNS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
 from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
@@ -17,8 +17,8 @@ from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
-from custom_components.home_cluster.number import NUMBERS, WATCHDOGS
-from custom_components.home_cluster.sensor import LAST_BOOTS, SENSORS
+from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
+from custom_components.home_cluster.sensor import LAST_BOOTS, NEXT_RUNS, SENSORS
 from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
 
 HERE = Path(__file__).parents[2] / "custom_components" / "home_cluster"
@@ -26,10 +26,10 @@ EN: dict[str, Any] = json.loads((HERE / "translations" / "en.json").read_text())
 ICONS: dict[str, Any] = json.loads((HERE / "icons.json").read_text())
 PLATFORMS = {
     "binary_sensor": BINARY_SENSORS,
-    "button": (*BUTTONS, *DRAINS),
+    "button": (*BUTTONS, *DRAINS, *RUNS),
     "event": (*EVENTS, *FLICKERS),
-    "number": (*NUMBERS, *WATCHDOGS),
-    "sensor": (*SENSORS, *FIGURES, *LAST_BOOTS),
+    "number": (*NUMBERS, *WATCHDOGS, *LIMITS),
+    "sensor": (*SENSORS, *FIGURES, *LAST_BOOTS, *NEXT_RUNS),
     "switch": (*SWITCHES, *SCHEDULABLE),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from .answers import no_answer, refusal_of
 from .credentials import Credentials, CredentialSource
 from .errors import Forbidden, Invalid, KubeError, Unauthorized, Unreachable, Unreadable
+from .jobs import job_of
 from .onnode import PodOnNode, decode_pods_on
 from .resources import path as path_of
 from .schema import OFF_SELECTOR, Kind, Record, Ref
@@ -82,6 +83,19 @@ def node_selector_patch(*, on: bool) -> dict[str, Any]:
 def cordon_patch(*, cordoned: bool) -> dict[str, Any]:
     """Return the merge patch that closes a node to new pods, or opens it."""
     return {"spec": {"unschedulable": True if cordoned else None}}
+
+
+class Bounds(NamedTuple):
+    """The limits of an autoscaler; None leaves one as it is."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def bounds_patch(bounds: Bounds) -> dict[str, Any]:
+    """Return the merge patch that sets the limits of an autoscaler."""
+    words = {"minReplicas": bounds.minimum, "maxReplicas": bounds.maximum}
+    return {"spec": {word: count for word, count in words.items() if count is not None}}
 
 
 class Stream:
@@ -254,6 +268,27 @@ class Client:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         template = {"metadata": {"annotations": {RESTARTED_AT: now}}}
         await self._patch(_path(ref), {"spec": {"template": template}})
+
+    async def run_job(self, ref: Ref) -> Record:
+        """Have a CronJob run now, by exactly its own Job, which is returned.
+
+        Needs `get` on it and `create` on `jobs`.
+        """
+        _expect(ref, frozenset({Kind.CRON_JOB}))
+        body = job_of(await self.request("GET", _path(ref)))
+        raw = await self.request(
+            "POST",
+            path_of(Kind.JOB, ref.namespace),
+            params={"fieldManager": FIELD_MANAGER},
+            body=body,
+        )
+        return decode_object(Kind.JOB, raw)
+
+    async def bound(self, scaler: Ref, bounds: Bounds) -> Record:
+        """Set the limits of an autoscaler; needs `patch` on it."""
+        _expect(scaler, frozenset({Kind.AUTOSCALER}))
+        raw = await self._patch(_path(scaler), bounds_patch(bounds))
+        return decode_object(scaler.kind, raw)
 
     async def dry_run(self, ref: Ref, patch: Mapping[str, Any]) -> bool:
         """Say whether a merge patch would be let through, by RBAC and by every admission policy."""

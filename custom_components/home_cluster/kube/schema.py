@@ -196,11 +196,12 @@ class Workload(Described, frozen=True, gc=False, kw_only=True):
 
 
 class CronJob(Described, frozen=True, gc=False, kw_only=True):
-    """A CronJob; `active` are the names of its running Jobs."""
+    """A CronJob; `active` are the names of its running Jobs, `concurrency` says what two at a time may do."""
 
     schedule: str = ""
     time_zone: str = ""
     suspended: bool = False
+    concurrency: str = ""
     active: tuple[str, ...] = ()
     last_scheduled: datetime | None = None
     last_succeeded: datetime | None = None

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from ..kube.schema import OFF_SELECTOR, Kind, Pod, Workload
+from .autoscaling import autoscaler_blind
 from .case import PATIENCE, Case, Finding, Weight
 from .evictions import ended_at, succeeded_by, told_eviction
 from .scheduling import GRACE
@@ -132,6 +133,8 @@ def judge_workload(case: Case, workload: Workload, findings: list[Finding]) -> H
         return Health(status=Status.PAUSED)
     if (unserved := not_serving(case)) is not None:
         return problem(Status.DEGRADED, unserved)
+    if (blind := autoscaler_blind(case)) is not None:
+        return problem(Status.DEGRADED, blind)
     return Health(status=Status.RUNNING)
 
 

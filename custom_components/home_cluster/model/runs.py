@@ -6,7 +6,8 @@ from typing import Final
 from ..kube.schema import Condition, CronJob, Job, Kind, Pod, Run
 from .case import PATIENCE, Case, Finding, Weight, latest
 from .rollout import problem, told_creation_failure
-from .views import Health, Reason, Status
+from .situation import Situation
+from .views import Health, Outcome, Reason, Runs, Status
 
 DEADLINE: Final = timedelta(seconds=600)
 # A missed schedule is told once; afterwards only the next run tells.
@@ -37,6 +38,65 @@ def ended(job: Job) -> Condition | None:
 
 def _failed(end: Condition) -> bool:
     return end.type in ("Failed", "FailureTarget")
+
+
+def runs_of(situation: Situation) -> Runs | None:
+    """Return the runs of a CronJob, None for any other workload.
+
+    The newest Job is the last run, begun by the clock or by hand; where none is kept the CronJob's own
+    times tell.
+    """
+    cron_job = situation.workload
+    if not isinstance(cron_job, CronJob):
+        return None
+    newest = max(
+        (job for job in situation.jobs if job.created is not None),
+        key=lambda job: (job.started or job.created or situation.now, job.name),
+        default=None,
+    )
+    begun = None if newest is None else newest.started or newest.created
+    scheduled, succeeded = cron_job.last_scheduled, cron_job.last_succeeded
+    outcome, seconds = Outcome.NONE, None
+    if newest is not None and (
+        scheduled is None
+        or begun is None
+        or begun >= scheduled
+        or newest.name in cron_job.active
+    ):
+        outcome, seconds = _outcome(newest)
+    else:
+        newest, begun = None, scheduled
+        if cron_job.active:
+            outcome = Outcome.RUNNING
+        elif succeeded is not None and (scheduled is None or succeeded >= scheduled):
+            outcome = Outcome.SUCCEEDED
+        elif scheduled is not None and scheduled + PATIENCE <= situation.now:
+            outcome = Outcome.FAILED
+    return Runs(
+        schedule=cron_job.schedule,
+        time_zone=cron_job.time_zone,
+        created=cron_job.created,
+        scheduled=scheduled,
+        last=begun,
+        outcome=outcome,
+        job=newest.name if newest is not None else "",
+        seconds=seconds,
+        alone=cron_job.concurrency == "Forbid",
+    )
+
+
+def _outcome(job: Job) -> tuple[Outcome, float | None]:
+    """Return what became of a Job, and how many seconds it took."""
+    end = ended(job)
+    if end is None:
+        return Outcome.RUNNING, None
+    finished, started = job.completed or end.since, job.started
+    seconds = (
+        (finished - started).total_seconds()
+        if finished is not None and started is not None
+        else None
+    )
+    return Outcome.FAILED if _failed(end) else Outcome.SUCCEEDED, seconds
 
 
 def judge_job(case: Case, job: Job, findings: list[Finding]) -> Health:

@@ -4,12 +4,14 @@ from datetime import datetime
 
 from ..kube.quantities import amount
 from ..kube.schema import CronJob, Job, Kind, Node, Pod, Workload
+from .autoscaling import scaling
 from .case import latest
 from .health import health
 from .hints import labelled, parse
 from .images import parse_image
 from .owners import managed_by
 from .rollout import switched_off
+from .runs import runs_of
 from .situation import FLICKER, Situation, condition, is_over, is_ready, lost_since
 from .views import NodeView, WorkloadView
 
@@ -38,10 +40,11 @@ def workload_view(situation: Situation) -> WorkloadView:
         image=image,
         version=parse_image(image).version if image else "",
         started=_started(workload, living),
-        autoscaler=(scaler.minimum, scaler.maximum) if scaler is not None else None,
+        autoscaler=scaling(scaler) if scaler is not None else None,
         managed_by=managed_by(workload),
         owned=workload.owner is not None,
         health=health(situation),
+        runs=runs_of(situation),
     )
 
 

@@ -51,6 +51,16 @@ class Reason(StrEnum):
     STUCK_TERMINATING = "stuck_terminating"
     JOB_FAILED = "job_failed"
     SERVED_ENTITIES_UNAVAILABLE = "served_entities_unavailable"
+    AUTOSCALER_BLIND = "autoscaler_blind"
+
+
+class Outcome(StrEnum):
+    """What became of a CronJob's last run."""
+
+    NONE = "none"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 class Control(StrEnum):
@@ -117,13 +127,48 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """What an autoscaler (HPA) does: its bounds, and the pods it has and wants.
+
+    `owner` is the kind of what made the autoscaler, "" if somebody did by hand or chart.
+    """
+
+    name: str
+    minimum: int
+    maximum: int
+    current: int
+    desired: int
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """The runs of a CronJob.
+
+    `last` is when the newest one began, `job` its name, `seconds` how long it took if it is over.
+    `scheduled` is when one was last due, `created` when the CronJob came; `alone` says that no two may
+    run at a time.
+    """
+
+    schedule: str
+    time_zone: str
+    created: datetime | None
+    scheduled: datetime | None
+    last: datetime | None
+    outcome: Outcome
+    job: str = ""
+    seconds: float | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadView:
     """A workload as a device.
 
     `desired` is the number of pods asked for (for a CronJob or Job: 0 if suspended, else 1);
     `power` says whether it is switched on. `ready` counts ready pods, `restarts` the restarts of the
     pods there are. `nodes` are where they run, sorted. `image` is that of the main container.
-    `autoscaler` is (minimum, maximum) when an HPA owns the count, else None.
+    `autoscaler` is there when an HPA owns the count, `runs` for a CronJob.
     """
 
     ref: Ref
@@ -139,10 +184,11 @@ class WorkloadView:
     image: str
     version: str
     started: datetime | None
-    autoscaler: tuple[int, int] | None
+    autoscaler: Scaling | None
     managed_by: str
     owned: bool
     health: Health
+    runs: Runs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

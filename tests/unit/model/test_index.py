@@ -309,7 +309,8 @@ def test_an_autoscaler_belongs_to_its_target() -> None:
     assert house.put(scaler()).workloads == {FRIDGE}
     seen = house.index.view(FRIDGE, NOW)
     assert seen is not None
-    assert seen.autoscaler == (1, 3)
+    assert seen.autoscaler is not None
+    assert (seen.autoscaler.name, seen.autoscaler.maximum) == ("auto", 3)
     assert house.put(scaler("freezer")).workloads == {FRIDGE, freezer}
     seen = house.index.view(FRIDGE, NOW)
     assert seen is not None

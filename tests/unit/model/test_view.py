@@ -11,7 +11,7 @@ from custom_components.home_cluster.kube.schema import (
     Template,
 )
 from custom_components.home_cluster.model.view import node_view, workload_view
-from custom_components.home_cluster.model.views import Status
+from custom_components.home_cluster.model.views import Scaling, Status
 
 from .world import (
     LONG_AGO,
@@ -110,7 +110,7 @@ def test_an_autoscaler_and_an_operator_are_told() -> None:
         situation(deployment(owner=Owner("Kitchen", "main")), pod(), scaler)
     )
     assert (seen.autoscaler, seen.owned, seen.managed_by) == (
-        (2, 5),
+        Scaling(name="fridge", minimum=2, maximum=5, current=0, desired=0),
         True,
         "Kitchen main",
     )

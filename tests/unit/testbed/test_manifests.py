@@ -117,7 +117,11 @@ def test_a_user_may_besides_scale_suspend_evict_and_read_logs() -> None:
 
 
 def test_what_is_large_is_in_a_file_of_its_own() -> None:
-    assert rights("devices-full.yaml") == {("delete", "", "pods")}
+    assert rights("devices-full.yaml") == {
+        ("delete", "", "pods"),
+        ("patch", "autoscaling", "horizontalpodautoscalers"),
+        ("create", "batch", "jobs"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The shapes of Deployments, StatefulSets, DaemonSets, Jobs and CronJobs."""
 
+from sys import intern
+
 from msgspec import field
 
 from ..schema import CronJob, Job, Kind, Workload
@@ -186,6 +188,7 @@ class CronJobSpec(Wire):
     schedule: str = ""
     time_zone: str | None = None
     suspend: bool | None = None
+    concurrency_policy: str = ""
     job_template: JobTemplate = field(default_factory=JobTemplate)
 
 
@@ -212,6 +215,7 @@ class WireCronJob(Wire):
             schedule=spec.schedule,
             time_zone=spec.time_zone or "",
             suspended=bool(spec.suspend),
+            concurrency=intern(spec.concurrency_policy),
             active=tuple([job.name for job in status.active or ()]),
             last_scheduled=moment(status.last_schedule_time),
             last_succeeded=moment(status.last_successful_time),
