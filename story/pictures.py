@@ -10,6 +10,20 @@ from .inside import Inside
 from .witness import Workload
 
 DASHBOARD: Final = "home-cluster"
+GENERATED: Final = "home-cluster-devices"
+
+# The cards are shadow roots within shadow roots.
+_OPEN_LOG: Final = """
+(() => {
+  const walk = (node) => {
+    const root = node.shadowRoot;
+    if (root?.querySelector(".name")?.textContent === "%s") root.querySelector("button.log")?.click();
+    (root?.childNodes ?? []).forEach(walk);
+    node.childNodes.forEach(walk);
+  };
+  walk(document.body);
+})()
+"""
 
 
 class Pictures:
@@ -61,21 +75,43 @@ class Pictures:
                 showing=[sentence],
             )
 
+    async def generated(self, inside: Inside, sentence: str) -> None:
+        """The dashboard that makes itself: what is wrong, a card for each device, the fridge's log."""
+        if self._folder is None:
+            return
+        devices = await inside.devices()
+        names = [devices[workload.path]["name"] for workload in home.DEVICES]
+        await _dashboard(
+            inside, GENERATED, {"strategy": {"type": "custom:home-cluster"}}
+        )
+        picture = self._folder / "generated.png"
+        async with Camera(inside.house, size=(1280, 1200)) as camera:
+            await camera.take(
+                f"/{GENERATED}/devices",
+                picture,
+                showing=["What is wrong", sentence, *names, "Log"],
+            )
+            await camera.evaluate(_OPEN_LOG % devices[home.FRIDGE.path]["name"])
+            await camera.until(["Hide log"])
+            picture.write_bytes(await camera.picture())
+
 
 async def make_dashboard(inside: Inside) -> None:
     """A dashboard with the devices, and what is wrong in words."""
+    await _dashboard(inside, DASHBOARD, dashboard_config(inside))
+
+
+async def _dashboard(inside: Inside, path: str, config: dict[str, Any]) -> None:
     dashboards = await inside.house.call("lovelace/dashboards/list")
-    if not any(dashboard["url_path"] == DASHBOARD for dashboard in dashboards):
+    if not any(dashboard["url_path"] == path for dashboard in dashboards):
         await inside.house.call(
             "lovelace/dashboards/create",
-            url_path=DASHBOARD,
+            url_path=path,
             title="Home Cluster",
             icon="mdi:home-automation",
             mode="storage",
         )
-    await inside.house.call(
-        "lovelace/config/save", url_path=DASHBOARD, config=dashboard_config(inside)
-    )
+    await inside.house.call("lovelace/config/save", url_path=path, config=config)
 
 
 def dashboard_config(inside: Inside) -> dict[str, Any]:

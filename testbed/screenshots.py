@@ -57,18 +57,24 @@ class Camera(Browser):
         Raises PictureError if a word does not come: a picture of a spinner is no proof.
         """
         await self.open(f"{self._house.url}{path}")
+        text = await self.until(showing, timeout=timeout)
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.write_bytes(await self.picture())
+        return text
+
+    async def until(self, showing: Sequence[str], *, timeout: float = 30) -> str:
+        """Wait until the page shows all the words; returns its text. Raises PictureError."""
         deadline = time.monotonic() + timeout
         while True:
             text = str(await self.evaluate(_VISIBLE_TEXT) or "")
             missing = [word for word in showing if word.lower() not in text.lower()]
             if text and not missing:
-                break
+                return text
             if time.monotonic() > deadline:
-                raise PictureError(f"{path} does not show {missing} but: {text[:600]}")
+                raise PictureError(
+                    f"the page does not show {missing} but: {text[:600]}"
+                )
             await asyncio.sleep(0.3)
-        into.parent.mkdir(parents=True, exist_ok=True)
-        into.write_bytes(await self.picture())
-        return text
 
     async def _log_in(self) -> None:
         # A long-lived token stands in for the frontend's own: it needs no refresh.

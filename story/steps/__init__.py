@@ -1,4 +1,4 @@
-"""The twelve steps, in their order."""
+"""The steps, in their order."""
 
 from typing import Final
 
@@ -11,6 +11,7 @@ from . import (
     power_cut,
     rights,
     rollout,
+    talking,
     trouble,
     wifi,
 )
@@ -29,6 +30,7 @@ STEPS: Final[tuple[Step, ...]] = tuple(
             *coming_and_going.STEPS,
             *rights.STEPS,
             *growth.STEPS,
+            *talking.STEPS,
         ),
         key=lambda step: step.number,
     )

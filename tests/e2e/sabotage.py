@@ -174,6 +174,16 @@ index.selected = lambda workload, *rest, **more: (
 """,
     ),
     Sabotage(
+        "what is said is not understood",
+        (23,),
+        "23. ",
+        "'Is everything running?' was answered by",
+        """
+from .voice import Voice
+Voice.start = lambda self: None
+""",
+    ),
+    Sabotage(
         "the switch says off for a while after a start",
         (10,),
         "The record as a whole",
