@@ -83,10 +83,10 @@ async def test_the_manifest_is_read_as_it_is_meant(hass: HomeAssistant) -> None:
 @pytest.mark.parametrize(
     ("key", "most"),
     [
-        ("deployment/kitchen/fridge", 9),
-        ("statefulset/kitchen/jazz", 9),
-        ("daemonset/garden/weather", 8),
-        ("cronjob/garden/backup", 8),
+        ("deployment/kitchen/fridge", 10),
+        ("statefulset/kitchen/jazz", 10),
+        ("daemonset/garden/weather", 10),
+        ("cronjob/garden/backup", 10),
         ("node//pi-attic", 10),
         ("cluster//cluster", 6),
     ],
