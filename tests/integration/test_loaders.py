@@ -4,7 +4,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.home_cluster.const import DOMAIN
-from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import condition, entity_registry as er, service, trigger
 from homeassistant.helpers.icon import async_get_icons
@@ -81,20 +80,20 @@ async def test_the_manifest_is_read_as_it_is_meant(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "most"),
+    ("key", "most", "states"),
     [
-        ("deployment/kitchen/fridge", 10),
-        ("statefulset/kitchen/jazz", 10),
-        ("daemonset/garden/weather", 10),
-        ("cronjob/garden/backup", 10),
-        ("node//pi-attic", 10),
-        ("cluster//cluster", 6),
+        ("deployment/kitchen/fridge", 10, 5),
+        ("statefulset/kitchen/jazz", 10, 5),
+        ("daemonset/garden/weather", 10, 5),
+        ("cronjob/garden/backup", 10, 8),
+        ("node//pi-attic", 10, 3),
+        ("cluster//cluster", 6, 3),
     ],
 )
 async def test_a_device_shows_few_entities(
-    hass: HomeAssistant, entry: MockConfigEntry, key: str, most: int
+    hass: HomeAssistant, entry: MockConfigEntry, key: str, most: int, states: int
 ) -> None:
-    """About six for daily use, less than half of them states; what is more is there for who enables it."""
+    """About six for daily use, the rest apart from them; what is more is there for who enables it."""
     registered = [
         one
         for one in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
@@ -103,6 +102,4 @@ async def test_a_device_shows_few_entities(
     shown = [one for one in registered if one.disabled_by is None]
     assert len(shown) <= most, [one.unique_id for one in shown]
     ordinary = [one for one in shown if one.entity_category is None]
-    assert len(ordinary) <= 5, [one.unique_id for one in ordinary]
-    acting = [one for one in shown if one.domain in ("button", "number", "select")]
-    assert all(one.entity_category is EntityCategory.CONFIG for one in acting)
+    assert len(ordinary) <= states, [one.unique_id for one in ordinary]
