@@ -133,7 +133,8 @@ class Pod(Record, frozen=True, gc=False, kw_only=True):
 
     `conditions` holds Ready always, others only while they are not True.
     `template_hash` is the label pod-template-hash, `revision_hash` controller-revision-hash.
-    `claims` are the names of the volume claims it mounts.
+    `claims` are the names of the volume claims it mounts, `hardware` the devices it asks its node for, such
+    as squat.ai/zigbee.
     """
 
     owner: Owner | None = None
@@ -148,6 +149,7 @@ class Pod(Record, frozen=True, gc=False, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     containers: tuple[Container, ...] = ()
     claims: tuple[str, ...] = ()
+    hardware: tuple[str, ...] = ()
 
 
 class Template(Struct, frozen=True, gc=False, kw_only=True):
@@ -227,6 +229,7 @@ class Job(Described, frozen=True, gc=False, kw_only=True):
 class Node(Record, frozen=True, gc=False, kw_only=True):
     """A node. `taints` are (key, value, effect); capacities are Kubernetes quantities as text.
 
+    `hardware` are the devices that it can give to pods now, such as squat.ai/zigbee.
     What is allocatable is what pods may use of them.
     """
 
@@ -245,6 +248,7 @@ class Node(Record, frozen=True, gc=False, kw_only=True):
     pods: str = ""
     allocatable_cpu: str = ""
     allocatable_memory: str = ""
+    hardware: tuple[str, ...] = ()
 
 
 class VolumeClaim(Described, frozen=True, gc=False, kw_only=True):

@@ -64,6 +64,7 @@ class Index:
         self._on_node: dict[str, Counter[Ref]] = {}
         self._places: Counter[str] = Counter()
         self._claimed: dict[Key, Counter[Ref]] = {}
+        self._asking: dict[str, set[Key]] = {}
         self._jobs: dict[Ref, set[Key]] = {}
         self._cron_job_of: dict[Key, Ref] = {}
         self._telling = Telling()
@@ -165,6 +166,7 @@ class Index:
             lost=self._lost,
             autoscaler=scaler,
             before=before,
+            holders=self._holders(pods),
         )
 
     def view(
@@ -204,6 +206,16 @@ class Index:
         for job in jobs:
             keys += telling.about((Kind.JOB.value, job.namespace, job.name))
         return tuple(self._records(Kind.EVENT, keys))
+
+    def _holders(self, pods: list[Pod]) -> tuple[tuple[str, Pod], ...]:
+        """Return the pods that have the devices which these ask for, themselves included."""
+        asked = {what for pod in pods for what in pod.hardware}
+        return tuple(
+            (what, pod)
+            for what in sorted(asked)
+            for pod in self._records(Kind.POD, sorted(self._asking.get(what, ())))
+            if pod.node and not is_over(pod)
+        )
 
     def _claims(
         self, workload: AnyWorkload, pods: list[Pod]
@@ -255,6 +267,8 @@ class Index:
             self._touch(after, affected)
             self._pods.setdefault(after, set()).add(key)
             self._on_node.setdefault(new.node, Counter())[after] += 1
+            for what in new.hardware:
+                self._asking.setdefault(what, set()).add(key)
             for claim in new.claims:
                 claimed = self._claimed.setdefault(Key(key.namespace, claim), Counter())
                 claimed[after] += 1
@@ -274,6 +288,8 @@ class Index:
         pods.discard(key)
         if not pods:
             del self._pods[home]
+        for what in pod.hardware:
+            self._asking[what].discard(key)
         _less(self._on_node, pod.node, home)
         for claim in pod.claims:
             _less(self._claimed, Key(key.namespace, claim), home)

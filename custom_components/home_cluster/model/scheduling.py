@@ -79,6 +79,8 @@ def refused(pod: Pod, case: Case) -> Finding | None:
     """
     if pod.phase != "Failed" or (found := _REFUSALS.get(pod.reason)) is None:
         return None
+    if taken := _UNAVAILABLE.search(pod.message):
+        found = _hardware(taken[1], pod, case, 1)
     reason, why, advice = found
     return Finding(
         reason=reason,
@@ -89,6 +91,11 @@ def refused(pod: Pod, case: Case) -> Finding | None:
         node=pod.node,
     )
 
+
+# The kubelet's device manager, of a pod that it cannot give what it asks for.
+_UNAVAILABLE: Final = re.compile(
+    r"requested number of devices unavailable for ([^\s,]+?)\.(?:\s|$)"
+)
 
 type _Cause = tuple[Reason, str, str]
 
@@ -210,7 +217,7 @@ def _claims(pod: Pod, case: Case, causes: Causes) -> _Cause | None:
     return None
 
 
-def _room(_pod: Pod, _case: Case, causes: Causes) -> _Cause | None:
+def _room(pod: Pod, case: Case, causes: Causes) -> _Cause | None:
     cpu = _count(causes, "Insufficient cpu")
     memory = _count(causes, "Insufficient memory")
     if cpu:
@@ -235,6 +242,8 @@ def _room(_pod: Pod, _case: Case, causes: Causes) -> _Cause | None:
             )
         if cause.startswith("Insufficient "):
             what = cause.removeprefix("Insufficient ")
+            if "/" in what:
+                return _hardware(what, pod, case, count)
             thing = (
                 "disk space for temporary files"
                 if what == "ephemeral-storage"
@@ -246,6 +255,48 @@ def _room(_pod: Pod, _case: Case, causes: Causes) -> _Cause | None:
                 f"Check that a node offers {thing} and that no other device holds it.",
             )
     return None
+
+
+def _hardware(what: str, pod: Pod, case: Case, count: int) -> _Cause:
+    """A device such as a USB stick: held by somebody, or offered by no node."""
+    situation = case.situation
+    holders = [
+        holder
+        for resource, holder in situation.holders
+        if resource == what and holder.uid != pod.uid
+    ]
+    own = {one.uid for one in situation.pods}
+    if any(holder.uid in own for holder in holders):
+        return (
+            Reason.DEVICE_IN_USE,
+            f"{what} is still held by its own pod {holders[0].name}",
+            "Give the device the strategy Recreate, so that its old pod goes before the new one comes.",
+        )
+    if holders:
+        name = f"pod {holders[0].name} in {holders[0].namespace}"
+        return (
+            Reason.DEVICE_IN_USE,
+            f"{what} is in use by {name}",
+            f"Switch off the device of {name}, or give this one hardware of its own.",
+        )
+    offering = [node.name for node in situation.nodes.values() if what in node.hardware]
+    if offering:
+        return (
+            Reason.DEVICE_IN_USE,
+            f"{what} of node {', '.join(sorted(offering))} is in use, or the pod may not run there",
+            f"Find out which pod has {what} (kubectl describe node), and switch its device off.",
+        )
+    if situation.nodes:
+        return (
+            Reason.NO_MATCHING_NODE,
+            f"no node offers {what}",
+            f"Check that {what} is plugged in, and that the device plugin of its node runs.",
+        )
+    return (
+        Reason.NO_MATCHING_NODE,
+        f"not enough free {what} on {_nodes(count)}",
+        f"Check that a node offers {what} and that no other device holds it.",
+    )
 
 
 def _ports(_pod: Pod, _case: Case, causes: Causes) -> _Cause | None:

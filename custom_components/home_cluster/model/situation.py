@@ -38,7 +38,8 @@ class Situation:
     `pods` are those of the workload, of a CronJob those of its Jobs (`jobs`). `nodes` are all that the
     cluster has, by name; `lost` says since when those that are not Ready have been so. `before` is the
     health as last judged, if known: it holds a problem until the pod has been Ready for a minute.
-    `unserved` is what it is there for and is unavailable in Home Assistant.
+    `unserved` is what it is there for and is unavailable in Home Assistant. `holders` are the pods that have
+    the devices (hardware) its pods ask for.
     """
 
     ref: Ref
@@ -53,6 +54,7 @@ class Situation:
     autoscaler: Autoscaler | None = None
     before: Health | None = None
     unserved: tuple[Unserved, ...] = ()
+    holders: tuple[tuple[str, Pod], ...] = ()
 
 
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     STUCK_TERMINATING = "stuck_terminating"
     JOB_FAILED = "job_failed"
+    DEVICE_IN_USE = "device_in_use"
     SERVED_ENTITIES_UNAVAILABLE = "served_entities_unavailable"
     AUTOSCALER_BLIND = "autoscaler_blind"
 

@@ -5,6 +5,7 @@ import pytest
 from custom_components.home_cluster.kube.schema import (
     Condition,
     Node,
+    Owner,
     Record,
     VolumeClaim,
 )
@@ -365,3 +366,105 @@ def test_a_kubelet_may_refuse_what_the_scheduler_gave_it(
     )
     said = health(situation(deployment(), refused))
     assert (said.status, said.reason, said.node) == (Status.FAILING, reason, "pi-attic")
+
+
+STICK = "squat.ai/zigbee"
+
+
+@pytest.mark.parametrize(
+    ("others", "reason", "words", "advice"),
+    [
+        (
+            (
+                node("pi-attic", hardware=(STICK,)),
+                pod(
+                    "bridge-xyz-1",
+                    namespace="radio",
+                    owner=Owner("ReplicaSet", "bridge-xyz"),
+                    template_hash="xyz",
+                    hardware=(STICK,),
+                ),
+            ),
+            Reason.DEVICE_IN_USE,
+            "in use by pod bridge-xyz-1 in radio",
+            "Switch off the device of pod bridge-xyz-1 in radio",
+        ),
+        (
+            (
+                node("pi-attic", hardware=(STICK,)),
+                pod("fridge-old-1", hardware=(STICK,)),
+            ),
+            Reason.DEVICE_IN_USE,
+            "still held by its own pod fridge-old-1",
+            "strategy Recreate",
+        ),
+        (
+            (node("pi-attic", hardware=(STICK,)),),
+            Reason.DEVICE_IN_USE,
+            "of node pi-attic is in use, or",
+            "kubectl describe node",
+        ),
+        (
+            (node("pi-attic"),),
+            Reason.NO_MATCHING_NODE,
+            "no node offers squat.ai/zigbee",
+            "plugged in",
+        ),
+        ((), Reason.NO_MATCHING_NODE, "not enough free squat.ai/zigbee", "offers"),
+    ],
+)
+def test_hardware_is_held_by_somebody_or_not_plugged_in(
+    others: tuple[Record, ...], reason: Reason, words: str, advice: str
+) -> None:
+    """Who has it is named; a stick that nobody offers is looked for at the socket."""
+    said = unplaced(
+        f"0/1 nodes are available: 1 Insufficient {STICK}.", *others, hardware=(STICK,)
+    )
+    assert said.reason is reason
+    assert words in said.message
+    assert advice in said.advice
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_has_ended_holds_nothing(phase: str) -> None:
+    """The plugin gets its hardware back."""
+    over = pod(
+        "bridge-xyz-1",
+        namespace="radio",
+        owner=Owner("ReplicaSet", "bridge-xyz"),
+        template_hash="xyz",
+        hardware=(STICK,),
+        phase=phase,
+    )
+    said = unplaced(
+        f"0/1 nodes are available: 1 Insufficient {STICK}.", over, hardware=(STICK,)
+    )
+    assert "bridge" not in said.message
+
+
+def test_a_kubelet_that_cannot_give_the_hardware_names_who_has_it() -> None:
+    """As after a restart of the device plugin."""
+    refused = pod(
+        "fridge-abc-0",
+        ready=False,
+        ready_since=20,
+        phase="Failed",
+        reason="UnexpectedAdmissionError",
+        message=(
+            "Pod was rejected: Allocate failed due to requested number of devices unavailable for "
+            f"{STICK}. Requested: 1, Available: 0, which is unexpected"
+        ),
+        created=ago(20),
+        started=ago(20),
+        hardware=(STICK,),
+    )
+    holder = pod(
+        "bridge-xyz-1",
+        namespace="radio",
+        owner=Owner("ReplicaSet", "bridge-xyz"),
+        template_hash="xyz",
+        hardware=(STICK,),
+    )
+    said = health(situation(deployment(), refused, holder))
+    assert said.reason is Reason.DEVICE_IN_USE
+    assert "bridge-xyz-1 in radio" in said.message

@@ -10,7 +10,8 @@ from functools import lru_cache
 from sys import intern
 from typing import Final, TypedDict
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
+from msgspec.json import decode
 
 from ..schema import HINT_PREFIX, Condition, Owner, Template
 
@@ -42,8 +43,8 @@ def moment(text: str | None) -> datetime | None:
 
 
 @lru_cache(maxsize=512)
-def _claims(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the one record of the claims that all pods of a workload share."""
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the one record of the names that all pods of a workload share."""
     return names
 
 
@@ -174,12 +175,19 @@ class Volume(Wire):
     persistent_volume_claim: Claim | None = None
 
 
+class Asked(Wire):
+    """What a container asks its node for: read only where it is more than CPU and memory."""
+
+    limits: Raw = Raw(b"")
+
+
 class WireContainer(Wire):
     """A container as asked for."""
 
     name: str = ""
     image: str = ""
     restart_policy: str = ""
+    resources: Asked | None = None
 
 
 class PodSpec(Wire):
@@ -199,7 +207,17 @@ class PodSpec(Wire):
             for volume in self.volumes or ()
             if volume.persistent_volume_claim is not None
         ]
-        return _claims(tuple(names)) if names else ()
+        return _shared(tuple(names)) if names else ()
+
+    def hardware(self) -> tuple[str, ...]:
+        """Return the devices that containers ask for: resources of a domain, such as squat.ai/zigbee."""
+        names: list[str] = []
+        for container in self.containers or ():
+            asked = container.resources
+            # Of CPU and memory neither name nor amount has a slash.
+            if asked is not None and b"/" in bytes(asked.limits):
+                names += [name for name in decode(asked.limits) if "/" in name]
+        return _shared(tuple(sorted(set(names)))) if names else ()
 
     def template(self) -> Template:
         """Return the record of a pod template with this spec."""

@@ -126,6 +126,15 @@ class WireNode(Wire):
             pods=capacity.get("pods", ""),
             allocatable_cpu=allocatable.get("cpu", ""),
             allocatable_memory=allocatable.get("memory", ""),
+            hardware=tuple(
+                sorted(
+                    [
+                        intern(name)
+                        for name, count in allocatable.items()
+                        if "/" in name and count != "0"
+                    ]
+                )
+            ),
         )
 
 

@@ -163,4 +163,5 @@ class WirePod(Wire):
             ),
             containers=tuple(containers),
             claims=spec.claims(),
+            hardware=spec.hardware(),
         )
