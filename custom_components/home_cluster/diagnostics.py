@@ -20,7 +20,9 @@ from .model.masking import mask
 # Of the entry only this is shown, and what is a number or a yes or no.
 _SHOWN: Final = frozenset({CONF_METHOD, CONF_MODE, CONF_NAMESPACES, CONF_VERIFY_SSL})
 # What an object says of itself may hold anything; what is judged by is in the view.
-_HIDDEN: Final = frozenset({"annotations", "labels", "address", "message", "url"})
+_HIDDEN: Final = frozenset(
+    {"annotations", "labels", "address", "message", "share", "url"}
+)
 
 
 async def async_get_config_entry_diagnostics(

@@ -41,10 +41,11 @@ from .parts import Part
 from .rechecks import Rechecks
 from .remember import Remembered, RememberedCounts, notes_of, store_of
 from .rights import Rights
-from .roster import Description, Roster
+from .roster import Description, More, Roster
 from .schedules import Schedules
 from .scope import Scope
 from .serving import Serving
+from .stats import Stats
 
 _LOGGER = logging.getLogger(__package__)
 
@@ -120,6 +121,7 @@ class Hub:
         )
         self.guard = Guard(self)
         self.schedules = Schedules(self)
+        self.stats = Stats(self)
         # What is built on devices; each is told of every change.
         self._parts: tuple[Part, ...] = (
             self.boots,
@@ -128,6 +130,7 @@ class Hub:
             self.schedules,
             self.serving,
             self.node_commands,
+            self.stats,
             Flailing(hass, entry),
             mending,
             self.guard,
@@ -170,12 +173,14 @@ class Hub:
         descriptions: Iterable[Description],
         entity_class: Callable[[Hub, Device, Any], Entity],
         async_add_entities: AddConfigEntryEntitiesCallback,
+        more: More | None = None,
     ) -> None:
         """Have an entity for every description that fits a device, now and from now on."""
         self.roster.follow(
             descriptions,
             lambda device, description: entity_class(self, device, description),
             async_add_entities,
+            more,
         )
 
     def may(self, device: Device, control: Control | Need) -> bool:

@@ -40,11 +40,16 @@ class Description(Protocol):
         """What must be allowed for it."""
 
 
+type More = Callable[[DeviceView], Iterable[Description]]
+"""Returns the entities that one device has more than others of its kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Follower:
     descriptions: tuple[Description, ...]
     make: Callable[[Device, Any], Entity]
     add: AddConfigEntryEntitiesCallback
+    more: More | None
 
 
 class Roster:
@@ -77,9 +82,14 @@ class Roster:
         descriptions: Iterable[Description],
         make: Callable[[Device, Any], Entity],
         add: AddConfigEntryEntitiesCallback,
+        more: More | None = None,
     ) -> None:
-        """Have an entity for every description that fits a device, now and from now on."""
-        follower = _Follower(tuple(descriptions), make, add)
+        """Have an entity for every description that fits a device, now and from now on.
+
+        What `more` described once stays while the device does: that a part of it is missing from an
+        answer proves nothing. What is really gone does not come again at the next start.
+        """
+        follower = _Follower(tuple(descriptions), make, add, more)
         self._followers.append(follower)
         for device in self.devices.values():
             self._fit(follower, device)
@@ -138,7 +148,8 @@ class Roster:
             await self._adding
 
     def _fit(self, follower: _Follower, device: Device) -> None:
-        for description in follower.descriptions:
+        more = () if follower.more is None else follower.more(device.view)
+        for description in (*follower.descriptions, *more):
             if not isinstance(device.view, description.of):
                 continue
             has = description.key in device.entities

@@ -14,6 +14,9 @@ FEW: Final = 3
 
 READ_VERBS: Final = ("list", "watch")
 
+# Followed where they may be; without them less is told, which is no fault.
+OPTIONAL: Final = (Kind.VOLUME,)
+
 _NAMESPACED: Final = tuple(kind for kind in Kind if RESOURCES[kind].namespaced)
 
 type Namespaces = tuple[str, ...] | None
@@ -67,6 +70,9 @@ def scope(allows: Allows, mode: str, namespaces: Sequence[str]) -> Scope:
         missing |= lacks
     else:
         kinds[Kind.NODE] = None
+    for kind in OPTIONAL:
+        if not _missing(allows, kind, None):
+            kinds[kind] = None
     # Only where everything was chosen does a namespace's own label decide.
     if mode == MODE_ALL:
         if not (lacks := _missing(allows, Kind.NAMESPACE, None)):

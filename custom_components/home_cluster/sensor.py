@@ -12,7 +12,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, UnitOfTime
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
@@ -22,6 +22,14 @@ from .figures import FIGURES, FigureSensor
 from .hub import HomeClusterConfigEntry
 from .kube.schema import Kind
 from .model.views import Need, NodeView, Outcome, Reason, Status, WorkloadView
+from .volumes import (
+    DISKS,
+    DiskSensor,
+    VolumeSensor,
+    VolumeUsedSensor,
+    uses_of,
+    volumes_of,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -248,6 +256,9 @@ async def async_setup_entry(
     entry.runtime_data.follow(FIGURES, FigureSensor, async_add_entities)
     entry.runtime_data.follow(LAST_BOOTS, LastBootSensor, async_add_entities)
     entry.runtime_data.follow(NEXT_RUNS, NextRunSensor, async_add_entities)
+    entry.runtime_data.follow(DISKS, DiskSensor, async_add_entities)
+    entry.runtime_data.follow((), VolumeSensor, async_add_entities, volumes_of)
+    entry.runtime_data.follow((), VolumeUsedSensor, async_add_entities, uses_of)
 
 
 class HomeClusterSensor(HomeClusterEntity, SensorEntity):
@@ -281,7 +292,36 @@ class HomeClusterSensor(HomeClusterEntity, SensorEntity):
 
 
 class LastBootSensor(HomeClusterEntity, SensorEntity):
-    """When a node was last started, as far as anybody knows."""
+    """When a node was last started, as far as anybody knows; the node itself is asked once."""
+
+    _end: CALLBACK_TYPE | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self._ask()
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        await super().async_will_remove_from_hass()
+        if self._end is not None:
+            self._end()
+
+    @callback
+    def _ask(self) -> None:
+        """Have the node asked for as long as nobody knows."""
+        knows = self.native_value is not None
+        if self._end is not None and knows:
+            self._end()
+            self._end = None
+        elif self._end is None and not knows and self.hub.may(self.device, Need.STATS):
+            self._end = self.hub.stats.follow(self.device.key, self._changed)
+
+    @override
+    @callback
+    def _changed(self) -> None:
+        self._ask()
+        super()._changed()
 
     @property
     @override

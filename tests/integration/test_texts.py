@@ -20,6 +20,12 @@ from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUS
 from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
 from custom_components.home_cluster.sensor import LAST_BOOTS, NEXT_RUNS, SENSORS
 from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
+from custom_components.home_cluster.volumes import (
+    DISKS,
+    VOLUME,
+    VOLUME_DISK,
+    VOLUME_USED,
+)
 
 HERE = Path(__file__).parents[2] / "custom_components" / "home_cluster"
 EN: dict[str, Any] = json.loads((HERE / "translations" / "en.json").read_text())
@@ -29,7 +35,16 @@ PLATFORMS = {
     "button": (*BUTTONS, *DRAINS, *RUNS),
     "event": (*EVENTS, *FLICKERS),
     "number": (*NUMBERS, *WATCHDOGS, *LIMITS),
-    "sensor": (*SENSORS, *FIGURES, *LAST_BOOTS, *NEXT_RUNS),
+    "sensor": (
+        *SENSORS,
+        *FIGURES,
+        *LAST_BOOTS,
+        *NEXT_RUNS,
+        *DISKS,
+        VOLUME,
+        VOLUME_USED,
+        VOLUME_DISK,
+    ),
     "switch": (*SWITCHES, *SCHEDULABLE),
 }
 

@@ -5,18 +5,23 @@ from collections.abc import Callable
 import pytest
 
 from custom_components.home_cluster.kube.access import Missing
+from custom_components.home_cluster.kube.resources import RESOURCES
 from custom_components.home_cluster.kube.schema import Kind
-from custom_components.home_cluster.scope import Scope, scope
+from custom_components.home_cluster.scope import OPTIONAL, Scope, scope
 
-NAMESPACED = {kind for kind in Kind if kind not in (Kind.NODE, Kind.NAMESPACE)}
+NAMESPACED = {kind for kind in Kind if RESOURCES[kind].namespaced}
 
 
-def account(*places: str | None, nodes: bool = True) -> Callable[[Missing], bool]:
+def account(
+    *places: str | None, nodes: bool = True, volumes: bool = False
+) -> Callable[[Missing], bool]:
     """Return an account that may read in some namespaces (None: everywhere)."""
 
     def allows(right: Missing) -> bool:
         if right.resource in ("nodes", "namespaces"):
             return nodes
+        if right.resource == "persistentvolumes":
+            return volumes
         return None in places or right.namespace in places
 
     return allows
@@ -71,7 +76,15 @@ def test_an_account_that_may_read_nothing_misses_everything() -> None:
     found = scope(account(nodes=False), "all", [])
     assert not found.kinds
     assert {right.namespace for right in found.missing} == {None}
-    assert len(found.missing) == 2 * len(Kind)
+    assert len(found.missing) == 2 * (len(Kind) - len(OPTIONAL))
+
+
+def test_volumes_are_followed_where_they_may_be_and_missed_nowhere() -> None:
+    """Without them less is told."""
+    assert scope(account("a", volumes=True), "all", ["a"]).kinds[Kind.VOLUME] is None
+    without = scope(account("a"), "all", ["a"])
+    assert Kind.VOLUME not in without.kinds
+    assert not without.missing
 
 
 def test_it_knows_what_it_would_see() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from ssl import CERT_REQUIRED, SSLContext
 import time
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,15 @@ import msgspec
 
 from .answers import no_answer, refusal_of
 from .credentials import Credentials, CredentialSource
-from .errors import Forbidden, Invalid, KubeError, Unauthorized, Unreachable, Unreadable
+from .errors import (
+    Forbidden,
+    Invalid,
+    KubeError,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    UntrustedCertificate,
+)
 from .jobs import job_of
 from .onnode import PodOnNode, decode_pods_on
 from .resources import path as path_of
@@ -178,6 +187,30 @@ class Client:
             except (aiohttp.ClientError, OSError) as error:
                 problem = no_answer(error, credentials.url)
             raise problem
+
+    async def ask_node(self, address: str, port: int, path: str) -> bytes:
+        """Return what a node's own agent answers, as the same account.
+
+        Nothing is sent unless the agent's certificate is signed by what the API server's is trusted by:
+        raises `UntrustedCertificate` if it is not, or if certificates are not verified at all.
+        """
+        credentials = await self._source.load()
+        trust = credentials.ssl
+        if isinstance(trust, SSLContext) and trust.verify_mode is not CERT_REQUIRED:
+            raise UntrustedCertificate(
+                "certificates of this cluster are not verified", reason="unverified"
+            )
+        host = f"[{address}]" if ":" in address else address
+        node = replace(credentials, url=f"https://{host}:{port}", server_name=None)
+        response = await self._send("GET", path, None, None, JSON, TIMEOUT, node)
+        problem: KubeError
+        async with response:
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    return await response.read()
+            except (aiohttp.ClientError, OSError) as error:
+                problem = no_answer(error, node.url)
+        raise problem
 
     @asynccontextmanager
     async def stream(

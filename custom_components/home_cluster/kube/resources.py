@@ -27,6 +27,7 @@ RESOURCES: Final = {
     Kind.EVENT: Resource("", "v1", "events"),
     Kind.AUTOSCALER: Resource("autoscaling", "v2", "horizontalpodautoscalers"),
     Kind.NAMESPACE: Resource("", "v1", "namespaces", namespaced=False),
+    Kind.VOLUME: Resource("", "v1", "persistentvolumes", namespaced=False),
 }
 
 

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     EVENT = "Event"
     AUTOSCALER = "HorizontalPodAutoscaler"
     NAMESPACE = "Namespace"
+    VOLUME = "PersistentVolume"
 
 
 WORKLOAD_KINDS: Final = (
@@ -243,6 +244,7 @@ class Node(Record, frozen=True, gc=False, kw_only=True):
     os_image: str = ""
     kernel: str = ""
     boot_id: str = ""
+    kubelet_port: int = 10250
     cpu: str = ""
     memory: str = ""
     pods: str = ""
@@ -261,6 +263,19 @@ class VolumeClaim(Described, frozen=True, gc=False, kw_only=True):
     capacity: str = ""
     selected_node: str = ""
     conditions: tuple[Condition, ...] = ()
+
+
+class Volume(Record, frozen=True, gc=False, kw_only=True):
+    """A PersistentVolume, the claim that it is for, and where its data is.
+
+    `kind` is "local", "hostPath", "nfs" or "csi", or "other" for the rest; `share` is an NFS server with
+    the path there. `hostname` is that of the only node that it can be used on.
+    """
+
+    kind: str = "other"
+    share: str = ""
+    hostname: str = ""
+    claim: Key | None = None
 
 
 class Event(Record, frozen=True, gc=False, kw_only=True):

@@ -32,7 +32,7 @@ from .starting import (
     no_sandbox,
     wrong_architecture,
 )
-from .storage import volume_problem
+from .storage import share_of, volume_problem
 from .views import Health, Reason
 
 # The exit codes of a program that was killed or asked to end.
@@ -279,6 +279,12 @@ def stuck_terminating(pod: Pod, case: Case) -> Finding | None:
     if is_over(pod):
         what = f"Pod {pod.name} has ended, but is not removed: a finalizer holds it."
         advice = "Find out which controller set the pod's finalizers, and why it does not remove them."
+    elif share := share_of(pod, case):
+        what = f"Pod {pod.name} was to end, but is still there on node {pod.node}. It uses the NFS share {share}."
+        advice = (
+            f"Check that the NFS server is on and that node {pod.node} reaches it: what waits for a silent "
+            "server cannot be stopped."
+        )
     else:
         what = f"Pod {pod.name} was to end, but is still there on node {pod.node}."
         advice = (

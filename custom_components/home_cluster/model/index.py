@@ -20,6 +20,7 @@ from ..kube.schema import (
     Pod,
     Record,
     Ref,
+    Volume,
     VolumeClaim,
     Workload,
 )
@@ -28,12 +29,14 @@ from .situation import Situation, is_over, lost_since
 from .telling import Telling, about_pod
 from .view import node_view, workload_view
 from .views import Health, NodeView, WorkloadView
+from .volumes import claim_names
 
 type Stores = Callable[[Kind], Mapping[Key, Record]]
 
 # So many keys are worked through between two pauses: about a millisecond.
 SLICE: Final = 250
 
+_WORKLOAD: Final = (Workload, CronJob, Job)
 _BY_NAME: Final = {kind.value: kind for kind in WORKLOAD_KINDS}
 
 
@@ -65,6 +68,9 @@ class Index:
         self._places: Counter[str] = Counter()
         self._claimed: dict[Key, Counter[Ref]] = {}
         self._asking: dict[str, set[Key]] = {}
+        self._named: dict[Ref, tuple[str, ...]] = {}
+        self._named_by: dict[Key, set[Ref]] = {}
+        self._volumes: dict[str, Volume] = {}
         self._jobs: dict[Ref, set[Key]] = {}
         self._cron_job_of: dict[Key, Ref] = {}
         self._telling = Telling()
@@ -81,6 +87,7 @@ class Index:
             Kind.JOB: self._job,
             Kind.EVENT: self._event,
             Kind.VOLUME_CLAIM: self._claim,
+            Kind.VOLUME: self._volume,
             Kind.AUTOSCALER: self._autoscaler,
             Kind.DEPLOYMENT: self._workload(Kind.DEPLOYMENT),
             Kind.STATEFUL_SET: self._workload(Kind.STATEFUL_SET),
@@ -154,6 +161,15 @@ class Index:
         scaler: Any = None
         if (scaler_key := self._autoscalers.get(ref)) is not None:
             scaler = self._stores(Kind.AUTOSCALER).get(scaler_key)
+        names = claim_names(
+            workload,
+            (name for pod in pods for name in pod.claims),
+            self._stores(Kind.VOLUME_CLAIM),
+        )
+        keys = [Key(workload.namespace, name) for name in names]
+        claims: tuple[VolumeClaim, ...] = tuple(
+            self._records(Kind.VOLUME_CLAIM, keys) if keys else ()
+        )
         return Situation(
             ref=ref,
             workload=workload,
@@ -161,7 +177,13 @@ class Index:
             pods=tuple(pods),
             jobs=tuple(jobs),
             events=self._told(ref, pods, jobs),
-            claims=self._claims(workload, pods),
+            claims=claims,
+            claim_names=tuple(names),
+            volumes={
+                claim.volume: volume
+                for claim in claims
+                if (volume := self._volumes.get(claim.volume)) is not None
+            },
             nodes=self._nodes,
             lost=self._lost,
             autoscaler=scaler,
@@ -217,32 +239,27 @@ class Index:
             if pod.node and not is_over(pod)
         )
 
-    def _claims(
-        self, workload: AnyWorkload, pods: list[Pod]
-    ) -> tuple[VolumeClaim, ...]:
-        names = dict.fromkeys(workload.template.claims)
-        if isinstance(workload, Workload):
-            for ordinal in range(workload.desired if workload.claim_templates else 0):
-                names.update(
-                    dict.fromkeys(
-                        f"{template}-{workload.name}-{ordinal}"
-                        for template in workload.claim_templates
-                    )
-                )
-        for pod in pods:
-            names.update(dict.fromkeys(pod.claims))
-        if not names:
-            return ()
-        keys = [Key(workload.namespace, name) for name in names]
-        return tuple(self._records(Kind.VOLUME_CLAIM, keys))
-
     # What each kind's changes mean.
 
     def _workload(self, kind: Kind) -> Callable[[Key, Record | None, Affected], None]:
-        def follow(key: Key, _record: Record | None, affected: Affected) -> None:
-            affected.workloads.add(Ref(kind, key.namespace, key.name))
+        def follow(key: Key, record: Record | None, affected: Affected) -> None:
+            ref = Ref(kind, key.namespace, key.name)
+            affected.workloads.add(ref)
+            named = record.template.claims if isinstance(record, _WORKLOAD) else ()
+            self._name(ref, named)
 
         return follow
+
+    def _name(self, ref: Ref, claims: tuple[str, ...]) -> None:
+        """Note which claims a workload's template names, for as long as it does."""
+        before = self._named.get(ref, ())
+        if claims == before:
+            return
+        for name in before:
+            self._named_by[Key(ref.namespace, name)].discard(ref)
+        for name in claims:
+            self._named_by.setdefault(Key(ref.namespace, name), set()).add(ref)
+        self._named[ref] = claims
 
     def _pod(self, key: Key, record: Record | None, affected: Affected) -> None:
         old = self._sorted.get(key)
@@ -355,6 +372,9 @@ class Index:
             if before is not None and _as_seen(before) == _as_seen(record):
                 return
         affected.workloads.update(self._on_node.get(name, ()))
+        for volume in self._volumes.values():
+            if volume.hostname == name and volume.claim is not None:
+                self._claim(volume.claim, None, affected)
         # A pod without a node waits for what any of them offers.
         affected.workloads.update(self._on_node.get("", ()))
 
@@ -384,8 +404,31 @@ class Index:
                 affected.told.append((self._cron_job_of[home.key], event))
 
     def _claim(self, key: Key, _record: Record | None, affected: Affected) -> None:
-        for ref in self._claimed.get(key, ()):
+        for ref in self._users(key):
             self._touch(ref, affected)
+
+    def _users(self, claim: Key) -> set[Ref]:
+        """Return the workloads whose claim it is, whether they have pods or not."""
+        users = {*self._claimed.get(claim, ()), *self._named_by.get(claim, ())}
+        base, _, number = claim.name.rpartition("-")
+        parts = base.split("-") if number.isdecimal() else ()
+        for cut in range(1, len(parts)):
+            ref = Ref(Kind.STATEFUL_SET, claim.namespace, "-".join(parts[cut:]))
+            owner = self.workload(ref)
+            if (
+                isinstance(owner, Workload)
+                and "-".join(parts[:cut]) in owner.claim_templates
+            ):
+                users.add(ref)
+        return users
+
+    def _volume(self, key: Key, record: Record | None, affected: Affected) -> None:
+        old = self._volumes.pop(key.name, None)
+        if isinstance(record, Volume):
+            self._volumes[key.name] = record
+        for volume in (old, record):
+            if isinstance(volume, Volume) and volume.claim is not None:
+                self._claim(volume.claim, None, affected)
 
     def _autoscaler(self, key: Key, record: Record | None, affected: Affected) -> None:
         old = self._scaled.pop(key, None)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from ..kube.schema import Node, Pod
 from .case import Case, Finding, Weight
+from .pinned import pinned_to
 from .situation import FLICKER, condition
 from .views import Reason
 
@@ -358,7 +359,13 @@ def _volume_elsewhere(pod: Pod, case: Case, causes: Causes) -> _Cause | None:
     """A volume on a node that is lost, or that left the cluster."""
     situation = case.situation
     for claim in situation.claims:
-        home = claim.selected_node
+        volume = situation.volumes.get(claim.volume)
+        # Where the volume itself is known, it knows better than who once chose a node for it.
+        home = (
+            pinned_to(volume, situation.nodes.values())
+            if volume is not None
+            else claim.selected_node
+        )
         if claim.name not in pod.claims or not home:
             continue
         if home in situation.lost:

@@ -14,6 +14,7 @@ from ..kube.schema import (
     Node,
     Pod,
     Ref,
+    Volume,
     VolumeClaim,
     Workload,
 )
@@ -38,7 +39,8 @@ class Situation:
     `pods` are those of the workload, of a CronJob those of its Jobs (`jobs`). `nodes` are all that the
     cluster has, by name; `lost` says since when those that are not Ready have been so. `before` is the
     health as last judged, if known: it holds a problem until the pod has been Ready for a minute.
-    `unserved` is what it is there for and is unavailable in Home Assistant. `holders` are the pods that have
+    `claim_names` are those of all claims that it has or should have, `volumes` what is known of those
+    behind them, by name. `unserved` is what it is there for and is unavailable in Home Assistant. `holders` are the pods that have
     the devices (hardware) its pods ask for.
     """
 
@@ -49,6 +51,8 @@ class Situation:
     jobs: tuple[Job, ...] = ()
     events: tuple[Event, ...] = ()
     claims: tuple[VolumeClaim, ...] = ()
+    claim_names: tuple[str, ...] = ()
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     lost: Mapping[str, datetime] = field(default_factory=dict)
     autoscaler: Autoscaler | None = None

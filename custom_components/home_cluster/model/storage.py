@@ -18,6 +18,14 @@ _VOLUME: Final = re.compile(r'for volume "([^"]+)"')
 _HOST_PATH: Final = re.compile(
     r"hostPath type check failed: (\S+) is not an? ([a-z ]+)"
 )
+_SHARE: Final = re.compile(r"-t nfs4?(?: -o \S+)? (\S+?):/")
+_SILENT: Final = re.compile(
+    r"timed out|refused|No route to host|Network is unreachable|Host is down|"
+    r"Failed to resolve server|Input/output error",
+    re.IGNORECASE,
+)
+_WAITS: Final = re.compile(r"timed out waiting|deadline exceeded", re.IGNORECASE)
+_NO_HELPER: Final = "/sbin/mount."
 _PATH: Final = re.compile(r'path "([^"]+)" does not exist')
 
 
@@ -108,6 +116,8 @@ def _mount_failure(pod: Pod, case: Case, message: str) -> tuple[Reason, str, str
         )
     match = _VOLUME.search(message)
     volume = f"volume {match[1]}" if match else "a volume"
+    if (share := _share_failure(pod, case, message, volume)) is not None:
+        return share
     if "Multi-Attach" in message:
         for other in case.leaving:
             lost = case.situation.lost.get(other.node)
@@ -128,3 +138,47 @@ def _mount_failure(pod: Pod, case: Case, message: str) -> tuple[Reason, str, str
         f"its {volume} cannot be {doing}",
         "Check that the storage behind the volume is reachable from this node; the Events of the pod say more.",
     )
+
+
+def share_of(pod: Pod, case: Case) -> str:
+    """Return the NFS share that a pod uses, "" if it uses none or that is not known."""
+    for claim in case.situation.claims:
+        volume = case.situation.volumes.get(claim.volume)
+        if claim.name in pod.claims and volume is not None and volume.kind == "nfs":
+            return volume.share
+    return ""
+
+
+def _share_failure(
+    pod: Pod, case: Case, message: str, volume: str
+) -> tuple[Reason, str, str] | None:
+    """A folder that an NFS server shares.
+
+    Source: what mount.nfs says. While the server is silent the kubelet only says that it waits, so that
+    the volume itself must tell that it is a share.
+    """
+    share = share_of(pod, case)
+    address = _SHARE.search(message)
+    server = address[1] if address else share.partition(":/")[0]
+    named = f"the NFS server {server}" if server else "the NFS server"
+    if _NO_HELPER in message and ("nfs" in message or share):
+        return (
+            Reason.VOLUME_PENDING,
+            f"the node has no program that mounts {volume}",
+            f"Install the NFS client on node {pod.node}: nfs-common on Debian and Raspberry Pi OS.",
+        )
+    if "mount.nfs" in message and "access denied" in message:
+        return (
+            Reason.VOLUME_PENDING,
+            f"{named} does not share {volume} with this node",
+            f"Allow node {pod.node} in the server's exports.",
+        )
+    if ("mount.nfs" in message and _SILENT.search(message)) or (
+        share and _WAITS.search(message)
+    ):
+        return (
+            Reason.NFS_UNREACHABLE,
+            f"{named} behind its {volume} does not answer",
+            f"Check that the server is on and that node {pod.node} reaches it. The device starts by itself when it is back.",
+        )
+    return None

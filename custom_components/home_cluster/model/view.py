@@ -1,5 +1,6 @@
 """What a device shows: a situation or a node, made into a view."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from ..kube.quantities import amount
@@ -14,6 +15,7 @@ from .rollout import switched_off
 from .runs import runs_of
 from .situation import FLICKER, Situation, condition, is_over, is_ready, lost_since
 from .views import NodeView, WorkloadView
+from .volumes import next_change, volume_views
 
 
 def workload_view(situation: Situation) -> WorkloadView:
@@ -23,6 +25,11 @@ def workload_view(situation: Situation) -> WorkloadView:
     desired = _desired(workload)
     image = workload.template.containers[0][1] if workload.template.containers else ""
     scaler = situation.autoscaler
+    judged = health(situation)
+    volumes = volume_views(situation, judged.reason)
+    if (soon := next_change(situation, volumes)) is not None:
+        recheck = soon if judged.recheck is None else min(soon, judged.recheck)
+        judged = replace(judged, recheck=recheck)
     return WorkloadView(
         ref=situation.ref,
         uid=workload.uid,
@@ -43,8 +50,9 @@ def workload_view(situation: Situation) -> WorkloadView:
         autoscaler=scaling(scaler) if scaler is not None else None,
         managed_by=managed_by(workload),
         owned=workload.owner is not None,
-        health=health(situation),
+        health=judged,
         runs=runs_of(situation),
+        volumes=volumes,
     )
 
 

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     STUCK_TERMINATING = "stuck_terminating"
     JOB_FAILED = "job_failed"
     DEVICE_IN_USE = "device_in_use"
+    NFS_UNREACHABLE = "nfs_unreachable"
     SERVED_ENTITIES_UNAVAILABLE = "served_entities_unavailable"
     AUTOSCALER_BLIND = "autoscaler_blind"
 
@@ -62,6 +63,18 @@ class Outcome(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class VolumeState(StrEnum):
+    """How a volume is."""
+
+    BOUND = "bound"
+    PENDING = "pending"
+    MISSING = "missing"
+    LOST = "lost"
+    ON_LOST_NODE = "on_lost_node"
+    UNREACHABLE = "unreachable"
+    DELETING = "deleting"
 
 
 class Control(StrEnum):
@@ -163,6 +176,24 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeView:
+    """A claim of a workload and the volume behind it; sizes in bytes.
+
+    `state` is None where no such claim is known. `kind`, `share` and `node` (the only one it can be used
+    on) are known only to an account that may read PersistentVolumes, else "".
+    """
+
+    claim: str
+    state: VolumeState | None = None
+    capacity: float | None = None
+    requested: float | None = None
+    storage_class: str = ""
+    kind: str = ""
+    share: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadView:
     """A workload as a device.
 
@@ -190,6 +221,7 @@ class WorkloadView:
     owned: bool
     health: Health
     runs: Runs | None = None
+    volumes: tuple[VolumeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

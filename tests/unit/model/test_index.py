@@ -11,11 +11,13 @@ from custom_components.home_cluster.kube.schema import (
     HINT_PREFIX,
     Autoscaler,
     Condition,
+    Key,
     Kind,
     Namespace,
     Owner,
     Record,
     Ref,
+    Volume,
     VolumeClaim,
 )
 from custom_components.home_cluster.model.index import Affected, Index, pod_home
@@ -24,6 +26,7 @@ from custom_components.home_cluster.model.views import Status
 from .world import (
     LONG_AGO,
     NOW,
+    TEMPLATE,
     Stores,
     ago,
     container,
@@ -286,7 +289,35 @@ def test_a_stateful_set_that_is_off_keeps_its_claims() -> None:
     house = House(jazz, volume("music-jazz-0"), volume("music-jazz-1"))
     situation = house.index.situation(JAZZ, NOW)
     assert situation is not None
-    assert [one.name for one in situation.claims] == ["music-jazz-0"]
+    assert [one.name for one in situation.claims] == ["music-jazz-0", "music-jazz-1"]
+    assert house.put(volume("music-jazz-0")).workloads == {JAZZ}
+    assert house.put(volume("other-jazz-0")).workloads == set()
+    assert house.put(volume("music-jazz-x")).workloads == set()
+
+
+def test_a_deployment_that_is_off_keeps_its_claims() -> None:
+    off = deployment(desired=0, template=replace(TEMPLATE, claims=("data",)))
+    house = House(off)
+    assert house.put(volume("data")).workloads == {FRIDGE}
+    house.put(deployment(desired=0))
+    assert house.put(volume("data")).workloads == set()
+
+
+def test_a_volume_affects_those_whose_claim_it_is_for() -> None:
+    house = House(deployment(), pod(claims=("data",)), volume("data"), node("pi-attic"))
+    local = Volume(
+        name="pv-1",
+        uid="pv-1",
+        resource_version="1",
+        kind="local",
+        hostname="pi-attic",
+        claim=Key("kitchen", "data"),
+    )
+    assert house.put(local).workloads == {FRIDGE}
+    away = node("pi-attic", lost=90)
+    assert FRIDGE in house.put(away).workloads
+    assert house.drop(local).workloads == {FRIDGE}
+    assert house.put(replace(local, claim=None)).workloads == set()
 
 
 def scaler(target: str = "fridge") -> Autoscaler:

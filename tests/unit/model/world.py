@@ -19,6 +19,8 @@ from custom_components.home_cluster.kube.schema import (
     Ref,
     Run,
     Template,
+    Volume,
+    VolumeClaim,
     Workload,
 )
 from custom_components.home_cluster.model.index import Index
@@ -227,6 +229,33 @@ def node(
     return Node(name=name, **{**given, **fields})
 
 
+def claim(name: str = "music", **fields: Any) -> VolumeClaim:
+    """Return a bound claim of 1 GiB."""
+    given: dict[str, Any] = {
+        "namespace": "kitchen",
+        "uid": f"uid-of-{name}",
+        "resource_version": "1",
+        "phase": "Bound",
+        "volume": f"pv-{name}",
+        "capacity": "1Gi",
+        "requested": "1Gi",
+        "storage_class": "local-path",
+    }
+    return VolumeClaim(name=name, **{**given, **fields})
+
+
+def volume(of: str = "music", **fields: Any) -> Volume:
+    """Return the volume behind a claim: a folder of pi-attic."""
+    given: dict[str, Any] = {
+        "uid": f"uid-of-pv-{of}",
+        "resource_version": "1",
+        "kind": "local",
+        "hostname": "pi-attic",
+        "claim": Key("kitchen", of),
+    }
+    return Volume(name=f"pv-{of}", **{**given, **fields})
+
+
 def event(
     about: Pod | Workload | CronJob | Job, reason: str, message: str = "", **fields: Any
 ) -> Event:
@@ -271,6 +300,7 @@ def kind_of(record: Record) -> Kind:
     return _KINDS.get(type(record)) or Kind(
         {
             "VolumeClaim": "PersistentVolumeClaim",
+            "Volume": "PersistentVolume",
             "Autoscaler": "HorizontalPodAutoscaler",
         }.get(type(record).__name__, type(record).__name__)
     )

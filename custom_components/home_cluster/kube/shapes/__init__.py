@@ -15,6 +15,7 @@ from .others import (
     WireVolumeClaim,
 )
 from .pods import WirePod
+from .volumes import WireVolume
 from .workloads import (
     WireCronJob,
     WireDaemonSet,
@@ -47,4 +48,5 @@ SHAPES: Final[dict[Kind, type[Shape]]] = {
     Kind.EVENT: WireKubeEvent,
     Kind.AUTOSCALER: WireAutoscaler,
     Kind.NAMESPACE: WireNamespace,
+    Kind.VOLUME: WireVolume,
 }

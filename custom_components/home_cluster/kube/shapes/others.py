@@ -80,8 +80,22 @@ class NodeInfo(Wire):
     boot_id: str = field(default="", name="bootID")
 
 
+class Port(Wire):
+    """Where a program of the node listens."""
+
+    port: int = field(default=0, name="Port")
+
+
+class Endpoints(Wire):
+    """Where the node's programs listen."""
+
+    kubelet_endpoint: Port = field(default_factory=Port)
+
+
 class NodeStatus(Wire):
     """How a node is."""
+
+    daemon_endpoints: Endpoints = field(default_factory=Endpoints)
 
     capacity: dict[str, str] | None = None
     allocatable: dict[str, str] | None = None
@@ -121,6 +135,7 @@ class WireNode(Wire):
             os_image=status.node_info.os_image,
             kernel=status.node_info.kernel_version,
             boot_id=status.node_info.boot_id,
+            kubelet_port=status.daemon_endpoints.kubelet_endpoint.port or 10250,
             cpu=capacity.get("cpu", ""),
             memory=capacity.get("memory", ""),
             pods=capacity.get("pods", ""),

@@ -1,0 +1,114 @@
+"""The shape of PersistentVolumes."""
+
+from msgspec import field
+
+from ..schema import Key, Volume
+from .common import Metadata, Wire, moment
+
+
+class Place(Wire):
+    """Where a volume's data is; most kinds of volumes have something else to say."""
+
+
+class Share(Wire):
+    """A folder that a server shares."""
+
+    server: str = ""
+    path: str = ""
+
+
+class Requirement(Wire):
+    """What a label of a node must be."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class SelectorTerm(Wire):
+    """Which nodes."""
+
+    match_expressions: list[Requirement] | None = None
+    match_fields: list[Requirement] | None = None
+
+
+class NodeSelector(Wire):
+    """Which nodes, one term or the other."""
+
+    node_selector_terms: list[SelectorTerm] | None = None
+
+
+class VolumeNodes(Wire):
+    """On which nodes a volume can be used."""
+
+    required: NodeSelector | None = None
+
+    def hostname(self) -> str:
+        """Return the hostname of the only node, "" if there may be several."""
+        terms = self.required.node_selector_terms if self.required else None
+        if not terms or len(terms) > 1:
+            return ""
+        (term,) = terms
+        one: Requirement
+        for one in (*(term.match_expressions or ()), *(term.match_fields or ())):
+            values = one.values or []
+            if (
+                one.key in ("kubernetes.io/hostname", "metadata.name")
+                and one.operator == "In"
+                and len(values) == 1
+            ):
+                return values[0]
+        return ""
+
+
+class ClaimReference(Wire):
+    """The claim that a volume is for."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+class VolumeSpec(Wire):
+    """What a volume is."""
+
+    local: Place | None = None
+    host_path: Place | None = None
+    nfs: Share | None = None
+    csi: Place | None = None
+    node_affinity: VolumeNodes | None = None
+    claim_ref: ClaimReference | None = None
+
+    def kind(self) -> str:
+        """Return what kind of volume it is."""
+        kinds = {
+            "local": self.local,
+            "hostPath": self.host_path,
+            "nfs": self.nfs,
+            "csi": self.csi,
+        }
+        return next(
+            (name for name, place in kinds.items() if place is not None), "other"
+        )
+
+
+class WireVolume(Wire):
+    """A PersistentVolume on the wire."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    spec: VolumeSpec = field(default_factory=VolumeSpec)
+
+    def record(self) -> Volume:
+        """Return the volume."""
+        metadata, spec = self.metadata, self.spec
+        claim, share = spec.claim_ref, spec.nfs
+        return Volume(
+            name=metadata.name,
+            uid=metadata.uid,
+            resource_version=metadata.resource_version,
+            created=moment(metadata.creation_timestamp),
+            deleting=moment(metadata.deletion_timestamp),
+            kind=spec.kind(),
+            share=f"{share.server}:{share.path}" if share is not None else "",
+            hostname=spec.node_affinity.hostname() if spec.node_affinity else "",
+            claim=Key(claim.namespace, claim.name) if claim is not None else None,
+        )
