@@ -119,6 +119,8 @@ def _integrations() -> dict[str, Any]:
             file = _home_assistant() / "components" / domain / "manifest.json"
             found[domain] = json.loads(file.read_text())
             todo += found[domain].get("dependencies", ())
+            # Home Assistant wants the packages of these, too.
+            todo += found[domain].get("after_dependencies", ())
     return found
 
 

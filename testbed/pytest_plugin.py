@@ -14,7 +14,7 @@ from .cluster import Cluster
 @pytest.fixture(scope="session")
 def running_cluster() -> Iterator[Cluster]:
     """A cluster of two nodes for the whole run; one that was up before is used and stays up."""
-    _open_sockets()
+    open_sockets()
     cluster = Cluster()
     was_up = cluster.is_up()
     try:
@@ -27,7 +27,7 @@ def running_cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
     """The cluster, whole before and after the test whatever the test does to it."""
-    _open_sockets()
+    open_sockets()
     faults.mend(running_cluster)
     yield running_cluster
     faults.mend(running_cluster)
@@ -48,7 +48,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def _open_sockets() -> None:
+def open_sockets() -> None:
     """Let this test talk to the cluster, and to nothing beyond: Home Assistant's plugin forbids all."""
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(

@@ -1,0 +1,312 @@
+"""The walls of a house by the chart: rights, admission policies, networks, Pod Security."""
+
+from collections.abc import Iterator
+import json
+from typing import Any
+
+import pytest
+
+from testbed.chart_home import ASSISTANT, NAMESPACE
+from testbed.errors import TestbedError
+from testbed.system import wait_until
+
+from .account import Account, Right, may, unheld_bindings
+from .visit import ZONES, Visit
+
+pytestmark = pytest.mark.timeout(300)
+
+READ = ("get", "list", "watch")
+GIVEN: tuple[Right, ...] = (
+    *(
+        (verb, "apps", kind, "zone")
+        for verb in READ
+        for kind in ("deployments", "statefulsets", "daemonsets")
+    ),
+    *((verb, "batch", kind, "zone") for verb in READ for kind in ("cronjobs", "jobs")),
+    *((verb, "autoscaling", "horizontalpodautoscalers", "zone") for verb in READ),
+    *(
+        (verb, "", kind, "zone")
+        for verb in READ
+        for kind in ("pods", "persistentvolumeclaims", "events")
+    ),
+    *((verb, "", "nodes", "") for verb in READ),
+    ("get", "", "pods/log", "zone"),
+    ("list", "metrics.k8s.io", "pods", "zone"),
+    ("get", "", "nodes/stats", ""),
+    ("list", "metrics.k8s.io", "nodes", ""),
+    ("patch", "apps", "deployments/scale", "zone"),
+    ("patch", "apps", "statefulsets/scale", "zone"),
+    *(
+        ("patch", "apps", kind, "zone")
+        for kind in ("deployments", "statefulsets", "daemonsets")
+    ),
+    ("patch", "batch", "cronjobs", "zone"),
+    ("patch", "batch", "jobs", "zone"),
+    ("create", "batch", "jobs", "zone"),
+    ("create", "", "pods/eviction", "zone"),
+    ("list", "apps", "replicasets", "zone"),
+    ("list", "apps", "controllerrevisions", "zone"),
+    ("patch", "", "nodes", ""),
+    ("create", "", "pods/eviction", "elsewhere"),
+)
+NOT_GIVEN: tuple[Right, ...] = (
+    ("*", "*", "*", ""),
+    ("list", "", "secrets", "zone"),
+    ("get", "", "secrets", "zone"),
+    ("get", "", "secrets", NAMESPACE),
+    ("get", "", "configmaps", "zone"),
+    ("patch", "", "configmaps", NAMESPACE),
+    ("create", "", "pods", "zone"),
+    ("delete", "", "pods", "zone"),
+    ("patch", "", "pods", "zone"),
+    ("create", "", "pods/exec", "zone"),
+    ("get", "", "pods/exec", "zone"),
+    ("create", "", "pods/attach", "zone"),
+    ("create", "", "pods/portforward", "zone"),
+    ("patch", "", "pods/ephemeralcontainers", "zone"),
+    ("create", "apps", "deployments", "zone"),
+    ("update", "apps", "deployments", "zone"),
+    ("delete", "apps", "deployments", "zone"),
+    ("delete", "apps", "statefulsets", NAMESPACE),
+    ("update", "apps", "deployments/scale", "zone"),
+    ("create", "batch", "cronjobs", "zone"),
+    ("delete", "batch", "jobs", "zone"),
+    ("patch", "autoscaling", "horizontalpodautoscalers", "zone"),
+    ("delete", "", "persistentvolumeclaims", "zone"),
+    ("delete", "", "persistentvolumes", ""),
+    ("patch", "apps", "deployments", "elsewhere"),
+    ("patch", "apps", "deployments/scale", "elsewhere"),
+    ("create", "batch", "jobs", "elsewhere"),
+    ("get", "", "pods/log", "elsewhere"),
+    ("list", "", "secrets", "elsewhere"),
+    ("delete", "", "nodes", ""),
+    ("get", "", "nodes/proxy", ""),
+    ("create", "", "nodes/proxy", ""),
+    ("get", "", "nodes/log", ""),
+    ("create", "", "namespaces", ""),
+    ("delete", "", "namespaces", "zone"),
+    ("create", "", "serviceaccounts/token", NAMESPACE),
+    ("create", "rbac.authorization.k8s.io", "rolebindings", "zone"),
+    ("escalate", "rbac.authorization.k8s.io", "roles", "zone"),
+    ("bind", "rbac.authorization.k8s.io", "roles", "zone"),
+    ("impersonate", "", "users", ""),
+    ("delete", "networking.k8s.io", "networkpolicies", "zone"),
+    ("patch", "admissionregistration.k8s.io", "validatingadmissionpolicies", ""),
+    ("delete", "admissionregistration.k8s.io", "validatingadmissionpolicybindings", ""),
+)
+
+
+def placed(right: Right) -> Iterator[Right]:
+    """A right of every zone, or the one that it is."""
+    verb, group, resource, place = right
+    if place == "zone":
+        yield from ((verb, group, resource, zone) for zone in ZONES)
+    else:
+        yield verb, group, resource, {"elsewhere": "kube-system"}.get(place, place)
+
+
+def test_the_account_may_do_what_was_asked_for(visit: Visit) -> None:
+    """Each word of `control`, in every zone."""
+    refused = [
+        right for one in GIVEN for right in placed(one) if not may(visit.cluster, right)
+    ]
+    assert refused == []
+
+
+def test_and_nothing_else(visit: Visit) -> None:
+    """A sample of what would hurt."""
+    assert len(NOT_GIVEN) >= 20
+    allowed = [
+        right for one in NOT_GIVEN for right in placed(one) if may(visit.cluster, right)
+    ]
+    assert allowed == []
+
+
+def test_a_word_that_is_taken_back_takes_its_rights_along(visit: Visit) -> None:
+    """Rendered by the same templates, asked of the real API server."""
+    rights = {
+        "restart": ("create", "", "pods/eviction", "home-media"),
+        "run": ("create", "batch", "jobs", "home-media"),
+    }
+    before = visit.values["integration"]
+    visit.values["integration"] = {
+        **before,
+        "control": ["power", "replicas", "update"],
+        "maintainNodes": False,
+    }
+    try:
+        visit.upgrade()
+        for right in rights.values():
+            assert not may(visit.cluster, right)
+        assert may(visit.cluster, ("patch", "apps", "deployments/scale", "home-media"))
+    finally:
+        visit.values["integration"] = before
+        visit.upgrade()
+    for right in rights.values():
+        assert may(visit.cluster, right)
+
+
+# --- the network
+
+
+def reaches(visit: Visit, component: str, namespace: str, url: str) -> bool:
+    """Whether a device's pod gets an answer."""
+    (pod,) = visit.pods(component, namespace)
+    name = pod["metadata"]["name"]
+    return "{" in visit.exec(name, namespace, "/device", "get", url, "2")
+
+
+def address(visit: Visit, component: str, namespace: str) -> str:
+    """A device's own address, past its Service."""
+    (pod,) = visit.pods(component, namespace)
+    return f"http://{pod['status']['podIP']}:8080/"
+
+
+def test_home_assistant_reaches_all_its_devices(visit: Visit) -> None:
+    """By their names."""
+    for name, zone in (("lamp", "lighting"), ("broker", "lighting"), ("jazz", "media")):
+        url = f"http://home-{name}.home-{zone}.svc.cluster.local:8080/healthz"
+        said = visit.exec(
+            *(f"{ASSISTANT}-0", NAMESPACE, "python3", "-c"),
+            f"import urllib.request; print(urllib.request.urlopen('{url}', timeout=5).status)",
+        )
+        assert said.strip() == "200", url
+
+
+def test_what_connects_is_connected_and_no_more(visit: Visit) -> None:
+    """Jazz named the broker; nobody named jazz or the lamp."""
+    broker = "http://home-broker.home-lighting.svc.cluster.local:8080/"
+    wait_until(
+        "The way from jazz to the broker",
+        lambda: reaches(visit, "jazz", "home-media", broker),
+        seconds=20,
+        every=0.5,
+    )
+    jazz = address(visit, "jazz", "home-media")
+    lamp = address(visit, "lamp", "home-lighting")
+    assert not reaches(visit, "lamp", "home-lighting", jazz)
+    assert not reaches(visit, "broker", "home-lighting", jazz)
+    assert not reaches(visit, "jazz", "home-media", lamp)
+    # Neighbours of one zone have a wall between them, too.
+    assert not reaches(visit, "lamp", "home-lighting", broker)
+
+
+GUEST = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "guest"},
+    "spec": {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "guest",
+                "image": "192.168.244.1:5000/home/camera:v1.0.0",
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("namespace", ["home-media", "default"])
+def test_a_guest_reaches_nothing(visit: Visit, namespace: str) -> None:
+    """Neither from within a zone nor from beside it; within one not even names."""
+    guest: dict[str, Any] = json.loads(json.dumps(GUEST))
+    guest["metadata"]["namespace"] = namespace
+    visit.cluster.apply(guest)
+    try:
+        visit.cluster.kubectl(
+            *("wait", "--for=condition=Ready", "pod/guest", "-n", namespace),
+            "--timeout=60s",
+        )
+        own = json.loads(
+            visit.cluster.kubectl("get", "pod", "guest", "-n", namespace, "-o", "json")
+        )
+        assert own["status"]["podIP"]
+        house = f"http://{address_of_assistant(visit)}:8123/manifest.json"
+        addresses = [
+            address(visit, "jazz", "home-media"),
+            address(visit, "lamp", "home-lighting"),
+            address(visit, "broker", "home-lighting"),
+            house,
+        ]
+        if namespace != "default":
+            addresses.append("http://192.168.244.1:5000/v2/")
+            addresses.append("https://10.43.0.1/readyz")
+        # The controller takes a moment to hear of a new pod.
+        wait_until(
+            "The walls around the guest",
+            lambda: not any(got(visit, namespace, url) for url in addresses),
+            seconds=30,
+            every=1,
+        )
+        for url in addresses:
+            assert not got(visit, namespace, url), url
+    finally:
+        visit.cluster.kubectl(
+            "delete", "pod", "guest", "-n", namespace, "--grace-period=0", "--force"
+        )
+
+
+def got(visit: Visit, namespace: str, url: str) -> bool:
+    """Whether the guest gets any answer at all."""
+    said = visit.exec("guest", namespace, "/device", "get", url, "1.5")
+    return bool(said) and "context deadline" not in said and "timeout" not in said
+
+
+def address_of_assistant(visit: Visit) -> str:
+    """Home Assistant's own address."""
+    (pod,) = visit.pods("home-assistant", NAMESPACE)
+    return str(pod["status"]["podIP"])
+
+
+# --- Pod Security and policies
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_zone_takes_no_pod_with_special_rights(visit: Visit, zone: str) -> None:
+    """Whoever made it."""
+    pod: dict[str, Any] = json.loads(json.dumps(GUEST))
+    pod["metadata"] = {"name": "intruder", "namespace": zone}
+    pod["spec"]["hostNetwork"] = True
+    pod["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    with pytest.raises(TestbedError, match="PodSecurity|violates"):
+        visit.cluster.apply(pod)
+
+
+def test_every_binding_has_its_policy(visit: Visit) -> None:
+    """And every policy is understood by this API server."""
+    assert unheld_bindings(visit.cluster) == []
+
+
+def test_a_binding_without_its_policy_is_noticed(
+    visit: Visit, account: Account
+) -> None:
+    """Without it the account could change everything of a workload."""
+    lamp = "/apis/apps/v1/namespaces/home-lighting/deployments/home-lamp"
+    harm = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    assert account.patch(lamp, harm)[0] == 422
+    visit.cluster.kubectl("delete", "validatingadmissionpolicy", "home-patch")
+    try:
+        assert unheld_bindings(visit.cluster) == ["home-patch: no policy home-patch"]
+        wait_until(
+            "The door to stand open",
+            lambda: account.patch(lamp, harm)[0] == 200,
+            seconds=30,
+            every=0.5,
+        )
+    finally:
+        visit.upgrade()
+    assert unheld_bindings(visit.cluster) == []
+    wait_until(
+        "The door to be shut", lambda: account.patch(lamp, harm)[0] == 422, seconds=30
+    )
