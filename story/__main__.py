@@ -11,12 +11,13 @@ import sys
 import tempfile
 from typing import Any, Final
 
+from testbed.chart_home import ATTIC, HALL
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.home import Home
 from testbed.house_socket import HouseError
 
-from .demo import DemoError, show_cluster, show_home
+from .demo import DemoError, show_chart, show_cluster, show_home
 from .run import play, report, write
 from .stage import Stage
 
@@ -45,6 +46,9 @@ def _on_the_testbed(options: argparse.Namespace, folder: Path) -> int:
     cluster = Cluster()
     was_up = cluster.is_up()
     try:
+        if options.on_cluster:
+            cluster.up((HALL, ATTIC))
+            return _until_interrupted(show_chart(cluster))
         cluster.up()
         Home(cluster).up()
         if options.pods:
@@ -104,6 +108,11 @@ def _options() -> argparse.Namespace:
         "--kubeconfig", type=Path, metavar="FILE", help="show your own cluster instead"
     )
     parser.add_argument(
+        "--on-cluster",
+        action="store_true",
+        help="Home Assistant itself is a pod, by the chart",
+    )
+    parser.add_argument(
         "--pods",
         type=int,
         default=0,
@@ -119,6 +128,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.kubeconfig and (options.pods or options.story):
         parser.error("--kubeconfig goes with neither --pods nor --story")
+    if options.on_cluster and (options.kubeconfig or options.pods or options.story):
+        parser.error("--on-cluster goes with none of the others")
     if options.kubeconfig and not options.kubeconfig.is_file():
         parser.error(f"There is no file {options.kubeconfig}")
     return options

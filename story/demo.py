@@ -7,8 +7,18 @@ from pathlib import Path
 import socket
 from typing import Any, Final
 
+from testbed.chart_home import (
+    ASSISTANT,
+    ATTIC,
+    HALL,
+    NAMESPACE,
+    ChartHome,
+    HouseInPod,
+    demo_values,
+)
 from testbed.cluster import Cluster
 from testbed.house import INTEGRATION, House
+from testbed.house_client import HouseClient
 from testbed.house_flow import walk
 
 from . import home
@@ -16,6 +26,8 @@ from .pictures import make_dashboard
 from .stage import Stage
 
 _USUAL_PORT: Final = 8123
+# Seconds in which a Home Assistant whose pod is Ready must let somebody in.
+_PATIENCE: Final = 120
 _TESTBED: Final = ".venv/bin/python -m testbed"
 
 
@@ -49,6 +61,30 @@ async def show_home(cluster: Cluster, folder: Path, more: Sequence[str] = ()) ->
         await asyncio.Event().wait()
     finally:
         await stage.close()
+
+
+async def show_chart(cluster: Cluster) -> None:
+    """Install the chart, and keep its Home Assistant company until the person has enough."""
+    chart = ChartHome(cluster)
+    chart.prepare(HALL)
+    chart.install(demo_values())
+    house = HouseInPod(cluster, HALL)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await house.enter()
+            await house.finish_onboarding()
+        _welcome(
+            house,
+            f"Switch the lamp off at {house.url}/config/devices/dashboard\n"
+            f"     and see its pod go: {_TESTBED} kubectl get pods -n home-lighting",
+            f"Cut the power of a node: {_TESTBED} fault power {ATTIC} --seconds 120\n"
+            "     Jazz moves to the other one; the broker waits, and Home Assistant says why.",
+            f"See what Home Assistant may do, and what not: {_TESTBED} kubectl auth can-i --list "
+            f"-n home-media --as system:serviceaccount:{NAMESPACE}:{ASSISTANT}",
+        )
+        await asyncio.Event().wait()
+    finally:
+        await house.close()
 
 
 async def show_cluster(kubeconfig: Path, folder: Path) -> None:
@@ -88,7 +124,7 @@ def usual_port() -> int | None:
     return _USUAL_PORT
 
 
-def _welcome(house: House, *things: str) -> None:
+def _welcome(house: HouseClient, *things: str) -> None:
     tries = "\n".join(f"  {number}. {thing}" for number, thing in enumerate(things, 1))
     print(
         f"\nHome Assistant is running: {house.url}\n"

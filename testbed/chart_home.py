@@ -4,6 +4,8 @@ from pathlib import Path
 import sys
 from typing import Any, Final, override
 
+import yaml
+
 from . import ha_image
 from .cluster import Cluster
 from .errors import TestbedError
@@ -19,7 +21,18 @@ NAMESPACE: Final = "home"
 ASSISTANT: Final = "home-home-assistant"
 INDEX: Final = f"{HOST}:{ha_image.INDEX_PORT}"
 
+HALL: Final = "pi-hall"
+"""The node that Home Assistant runs on in the demo's values."""
+ATTIC: Final = "pi-attic"
+
 _INDEX: Final = "package-index"
+_VALUES: Final = Path(__file__).parent / "demo" / "chart.yaml"
+
+
+def demo_values() -> dict[str, Any]:
+    """The values of a small house, to be changed at will."""
+    values: dict[str, Any] = yaml.safe_load(_VALUES.read_text())
+    return values
 
 
 class HouseInPod(HouseClient):
@@ -38,6 +51,17 @@ class HouseInPod(HouseClient):
         """Come in, again after it was away; the pod is Ready and Home Assistant running on return."""
         await self._leave()
         await self._enter()
+
+    async def finish_onboarding(self) -> None:
+        """Answer the first start's other questions, as a person who skips them."""
+        await self.rest("POST", "/api/onboarding/core_config", {})
+        await self.rest("POST", "/api/onboarding/analytics", {})
+        site = f"{self.url}/"
+        await self.rest(
+            "POST",
+            "/api/onboarding/integration",
+            {"client_id": site, "redirect_uri": site},
+        )
 
     @property
     def pod(self) -> dict[str, Any]:

@@ -36,6 +36,7 @@ WHOLE = (
                 "tests/e2e/test_demo.py",
             ),
             "the story can fail": ("tests/e2e/test_story_can_fail.py",),
+            "the chart on the real cluster": ("tests/chart_cluster",),
         }.items()
     ),
 )

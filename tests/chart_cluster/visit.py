@@ -1,22 +1,24 @@
 """A house by the chart, as the tests see it: the cluster, the release, and Home Assistant's API."""
 
 import asyncio
-from copy import deepcopy
 import json
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE, ChartHome, HouseInPod
+from testbed.chart_home import (
+    ASSISTANT,
+    ATTIC,
+    HALL,
+    NAMESPACE,
+    RELEASE,
+    ChartHome,
+    HouseInPod,
+    demo_values,
+)
 from testbed.cluster import Cluster
 from testbed.system import wait_until
 
-HALL: Final = "pi-hall"
-ATTIC: Final = "pi-attic"
-VALUES: Final = yaml.safe_load(
-    Path(__file__).with_name("house.yaml").read_text(encoding="utf-8")
-)
+__all__ = ["ACCOUNT", "ATTIC", "HALL", "ZONES", "Visit", "starts"]
+
 ACCOUNT: Final = f"system:serviceaccount:{NAMESPACE}:{ASSISTANT}"
 ZONES: Final = ("home-garden", "home-lighting", "home-media")
 
@@ -28,7 +30,7 @@ class Visit:
         """The cluster is up."""
         self.cluster = cluster
         self.home = ChartHome(cluster)
-        self.values: dict[str, Any] = deepcopy(VALUES)
+        self.values = demo_values()
         self._runner = asyncio.Runner()
         self._visitor: HouseInPod | None = None
 
@@ -49,6 +51,13 @@ class Visit:
                 await visitor.enter()
 
         self._runner.run(come_in())
+
+    def enter_again(self) -> None:
+        """Come in at the door of a new house with the key of the old one."""
+        assert self._visitor is not None
+        token, self._visitor = self._visitor.token, HouseInPod(self.cluster, HALL)
+        self._visitor.token = token
+        self.enter()
 
     def call(self, kind: str, **fields: Any) -> Any:
         """Send a WebSocket command."""
@@ -151,3 +160,15 @@ class Visit:
         return self.cluster.kubectl(
             *("exec", "-n", namespace, pod, "--", *command), check=False, timeout=30
         )
+
+
+def starts(visit: Visit) -> int:
+    """How often the broker has started, as it counts on its own volume."""
+    (pod,) = visit.pods("broker", "home-lighting")
+    address = f"http://{pod['status']['podIP']}:8080/"
+    said = visit.exec(
+        *(f"{ASSISTANT}-0", NAMESPACE, "python3", "-c"),
+        "import urllib.request; print(urllib.request.urlopen(urllib.request.Request("
+        f"'{address}', headers={{'Accept': 'application/json'}}), timeout=5).read().decode())",
+    )
+    return int(json.loads(said)["starts"])

@@ -39,6 +39,18 @@ def test_ctrl_c_leaves_nothing_behind(no_cluster: Cluster, tmp_path: Path) -> No
     assert_nothing_runs_in(tmp_path)
 
 
+@pytest.mark.timeout(600)
+def test_home_assistant_is_a_pod_itself(no_cluster: Cluster, tmp_path: Path) -> None:
+    """By the chart; and that leaves nothing behind either."""
+    with started(tmp_path, "--on-cluster") as demo:
+        text = demo.until("Ctrl-C ends it all.")
+        assert demo.answers()
+        assert "Login: home   Password: " in text
+        assert demo.interrupt() == 0
+    assert no_cluster.leftovers() == []
+    assert_nothing_runs_in(tmp_path)
+
+
 @pytest.mark.timeout(300)
 def test_shows_the_users_own_cluster(cluster: Cluster, tmp_path: Path) -> None:
     """By the user's kubeconfig; that cluster is there afterwards as it was before."""

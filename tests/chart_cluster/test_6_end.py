@@ -1,0 +1,141 @@
+"""The end of a house, and its new beginning: what `helm uninstall` leaves, and what a backup brings back."""
+
+from pathlib import Path
+import shutil
+
+import pytest
+
+from testbed import faults
+from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
+from testbed.system import wait_until
+
+from .visit import HALL, ZONES, Visit, starts
+
+pytestmark = pytest.mark.timeout(400)
+
+CONFIG = f"{ASSISTANT}-config"
+BROKER = "home-broker-data"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place that is not this house."""
+    return tmp_path_factory.mktemp("kept")
+
+
+def folder_of(visit: Visit, claim: str, namespace: str) -> Path:
+    """The folder of a claim on its node."""
+    volume = visit.get("persistentvolumeclaim", claim, namespace)["spec"]["volumeName"]
+    found = visit.cluster.api.get(f"/api/v1/persistentvolumes/{volume}")
+    return Path(found["spec"]["local"]["path"])
+
+
+def test_a_backup_is_made(visit: Visit, kept: Path) -> None:
+    """By Home Assistant itself; a name that somebody gave is in it."""
+    visit.call(
+        "config/entity_registry/update",
+        entity_id="switch.hall_lamp",
+        name="Grandmother's lamp",
+    )
+    visit.call(
+        "backup/generate",
+        agent_ids=["backup.local"],
+        include_homeassistant=True,
+        include_database=True,
+        name="before the end",
+    )
+    folder = folder_of(visit, CONFIG, NAMESPACE) / "backups"
+
+    def done() -> list[Path]:
+        state = visit.call("backup/info")["state"]
+        return list(folder.glob("*.tar")) if state == "idle" else []
+
+    (file,) = wait_until("The backup", done, seconds=60, every=1)
+    shutil.copy(file, kept / "backup.tar")
+    broker = folder_of(visit, BROKER, "home-lighting")
+    shutil.copytree(broker, kept / "broker")
+
+
+def test_uninstalling_leaves_the_volumes_and_nothing_else(visit: Visit) -> None:
+    """With the namespaces that they are in."""
+    visit.home.helm.uninstall(RELEASE)
+    kept = "app.kubernetes.io/part-of=home-cluster"
+    kinds = visit.cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    ignored = {"events", "events.events.k8s.io", "componentstatuses"}
+    wanted = {
+        "namespace/home-lighting",
+        "persistentvolumeclaim/home-home-assistant-config",
+        "persistentvolumeclaim/home-broker-data",
+    }
+
+    def left() -> set[str]:
+        names = visit.cluster.kubectl(
+            *("get", ",".join(kind for kind in kinds if kind not in ignored), "-A"),
+            *("-l", kept, "-o", "name"),
+            check=False,
+        )
+        return set(names.split())
+
+    wait_until(
+        "The end",
+        lambda: left() == wanted,
+        seconds=120,
+        every=2,
+        seen=lambda: str(left()),
+    )
+    for zone in ZONES:
+        found = visit.cluster.api.find(f"/api/v1/namespaces/{zone}")
+        assert (found is not None) == (zone == "home-lighting")
+
+
+def test_a_new_house_gets_the_old_ones_memory(visit: Visit, kept: Path) -> None:
+    """From the backup and the copy of a volume, on new disks: same login, same names, same data."""
+    counted = int((kept / "broker" / "starts").read_text())
+    for claim, namespace in ((CONFIG, NAMESPACE), (BROKER, "home-lighting")):
+        visit.cluster.kubectl("delete", "persistentvolumeclaim", claim, "-n", namespace)
+    folder = faults.small_volume(visit.cluster, HALL, "rescue", mebibytes=200)
+    shutil.copy(kept / "backup.tar", folder / "backup.tar")
+    visit.cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "rescue", "namespace": NAMESPACE},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "",
+                "volumeName": "rescue",
+                "resources": {"requests": {"storage": "100Mi"}},
+            },
+        }
+    )
+    visit.values["homeAssistant"]["restore"] = {
+        "existingClaim": "rescue",
+        "file": "backup.tar",
+    }
+    visit.home.install(visit.values)
+    visit.enter_again()
+    assert visit.entry()["state"] == "loaded"
+    visit.wait_states(
+        sensor__hall_lamp_status="running", sensor__broker_status="running"
+    )
+    lamp = visit.states()["switch.hall_lamp"]
+    assert lamp["attributes"]["friendly_name"] == "Grandmother's lamp"
+    # The copy of the device's volume goes back while the device is off.
+    visit.cluster.kubectl(
+        "scale", "deployment/home-broker", "-n", "home-lighting", "--replicas=0"
+    )
+    wait_until(
+        "The broker to be off",
+        lambda: not visit.pods("broker", "home-lighting"),
+        seconds=40,
+    )
+    shutil.copytree(
+        kept / "broker", folder_of(visit, BROKER, "home-lighting"), dirs_exist_ok=True
+    )
+    visit.cluster.kubectl(
+        "scale", "deployment/home-broker", "-n", "home-lighting", "--replicas=1"
+    )
+    visit.wait_states(sensor__broker_status="running")
+    wait_until(
+        "The broker's memory", lambda: starts(visit) == counted + 1, seconds=30, every=1
+    )
