@@ -1,6 +1,6 @@
 """The chart as people get it: packed, as one manifest for k3s, and the images that it needs.
 
-Runs on Python 3.11: `python3 -m tools.chart package dist`, `k3s dist/home-cluster-0.1.0.tgz`, `images`.
+`python -m tools.chart package dist`, `… k3s values.yaml`, `… images values.yaml`, `… readme`.
 """
 
 import argparse
@@ -15,6 +15,9 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "home-cluster"
@@ -24,7 +27,17 @@ LEFT_OUT = re.compile(r"__pycache__|\.pyc$|@2x\.png$|^quality_scale\.yaml$")
 # From here to the end of the file a table is made from the schema.
 TABLE_BEGINS = "<!-- values: made by `python -m tools.chart readme` -->"
 TABLE_ENDS = "<!-- end of values -->"
-# By these names a chart of Home Cluster is put into k3s' folder of manifests.
+TABLES = (
+    "device",
+    "health",
+    "image",
+    "ingress",
+    "nodeProfile",
+    "resources",
+    "route",
+    "volume",
+    "zone",
+)
 MANIFEST = """\
 # Put this file into /var/lib/rancher/k3s/server/manifests/ of a k3s server: {how}.
 apiVersion: v1
@@ -122,56 +135,69 @@ def images(manifests: str) -> list[str]:
     return sorted(set(found))
 
 
-def table(schema: Mapping[str, object] | None = None) -> str:
-    """The table of values in README.md, made from the schema and the defaults' own words."""
-    read = schema or json.loads((CHART / "values.schema.json").read_text("utf-8"))
-    lines = ["| value | what it says |", "|---|---|"]
-    for path, words in described(read, read, ""):
-        lines.append(f"| `{path}` | {words} |")
+def table() -> str:
+    """The tables of values in README.md: the house, then each part that several values share."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    parts = [rows(schema, defaults)]
+    for name, part in sorted(schema["$defs"].items()):
+        if "properties" in part:
+            parts.append(f"### {name}\n\n{part['description']}\n\n{rows(part, {})}")
+    return "\n\n".join(parts)
+
+
+def rows(part: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """One table: every value of a part, what it means, and its default."""
+    lines = ["| value | meaning | default |", "|---|---|---|"]
+    for path, meaning, default in described(part, defaults, ""):
+        lines.append(f"| `{path}` | {meaning} | {default} |")
     return "\n".join(lines)
 
 
 def described(
-    part: Mapping[str, object], schema: Mapping[str, object], path: str
-) -> Iterator[tuple[str, str]]:
-    """Every value that the schema describes, with its words."""
-    properties = part.get("properties")
-    for key, raw in properties.items() if isinstance(properties, dict) else ():
+    part: Mapping[str, Any], defaults: Any, path: str
+) -> Iterator[tuple[str, str, str]]:
+    """Every value below a part of the schema, in words; what has a table of its own is only named."""
+    for key, inner in part.get("properties", {}).items():
         if key == "global":
             continue
-        inner = followed(raw, schema)
         here = f"{path}.{key}" if path else key
-        yield here, words(inner)
-        yield from described(inner, schema, here)
-        for kind, suffix in (("additionalProperties", ".NAME"), ("items", "[]")):
-            below = inner.get(kind)
-            if isinstance(below, dict):
-                yield from described(followed(below, schema), schema, here + suffix)
+        default = defaults.get(key) if isinstance(defaults, dict) else None
+        below = {
+            suffix: inner[kind]
+            for kind, suffix in (("additionalProperties", ".NAME"), ("items", "[]"))
+            if isinstance(inner.get(kind), dict)
+        }
+        parents = inner.get("properties") or any(map(nested, below.values()))
+        shown = "" if default in (None, "", [], {}) or parents else code(default)
+        yield here, words(inner, *below.values()), "" if shown == "`{}`" else shown
+        yield from described(inner, default, here)
+        for suffix, each in below.items():
+            yield from described(each, {}, here + suffix)
 
 
-def followed(
-    part: Mapping[str, object], schema: Mapping[str, object]
-) -> dict[str, object]:
-    """A part of the schema, with what it refers to."""
-    reference = part.get("$ref")
-    if not isinstance(reference, str):
-        return dict(part)
-    target: object = schema
-    for key in reference.removeprefix("#/").split("/"):
-        assert isinstance(target, dict)
-        target = target[key]
-    assert isinstance(target, dict)
-    return {**target, **part}
+def nested(part: Mapping[str, Any]) -> bool:
+    """Whether there is more to say below a part."""
+    return "properties" in part
 
 
-def words(part: Mapping[str, object]) -> str:
+def code(value: Any) -> str:
+    """A default, as in a values file, without what is empty."""
+    if isinstance(value, dict):
+        value = {k: v for k, v in value.items() if v not in (None, "", [], {})}
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def words(*parts: Mapping[str, Any]) -> str:
     """What a value means, in one cell of a table."""
-    said = str(part.get("description", ""))
-    choices = part.get("enum")
-    if isinstance(choices, list):
-        shown = ", ".join(f"`{choice}`" for choice in choices if choice)
-        said = f"{said} ({shown})"
-    return said.replace("|", "\\|").replace("\n", " ")
+    said = str(parts[0].get("description", ""))
+    for part in parts:
+        if choices := [f"`{choice}`" for choice in part.get("enum", ()) if choice]:
+            said += f" One of {', '.join(choices)}."
+        for each in (part, *part.get("anyOf", ())):
+            if name := each.get("$ref", "").removeprefix("#/$defs/"):
+                said += f" See [{name}](#{name.lower()})." if name in TABLES else ""
+    return said.replace("|", "\\|").replace("\n", " ").strip()
 
 
 def readme(text: str) -> str:

@@ -27,6 +27,10 @@ WHOLE = (
     *QUICK,
     Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
     Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
+    Stage(
+        "the chart's judges",
+        (tool("pytest"), "tests/judges", "-q", "-n", "2", "--timeout", "900"),
+    ),
     *(
         Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=True)
         for name, paths in {

@@ -96,7 +96,7 @@ def template(
     """The manifests of a release, as text."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         # JSON is YAML that does not surprise.
-        json.dump(values or {}, file)
+        json.dump(values or {}, file, ensure_ascii=False)
         file.flush()
         return helm(
             *("template", release, str(chart), "--namespace", namespace),

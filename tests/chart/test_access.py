@@ -36,7 +36,7 @@ SCALE: Final[set[Right]] = {
 }
 WORDS: Final[dict[str, set[Right]]] = {
     "power": {*SCALE, ("patch", "batch", "cronjobs"), ("patch", "batch", "jobs")},
-    "replicas": SCALE,
+    "replicas": {*SCALE, ("patch", "autoscaling", "horizontalpodautoscalers")},
     "restart": {("create", "", "pods/eviction")},
     "update": {
         *product(("patch",), ("apps",), ("deployments", "statefulsets", "daemonsets")),

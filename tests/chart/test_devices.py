@@ -402,6 +402,22 @@ def test_null_takes_a_presets_entry_away() -> None:
     assert found.names("PersistentVolumeClaim") == {"home-home-assistant-config"}
 
 
+def test_who_says_where_a_volume_comes_from_says_it_instead_of_the_preset() -> None:
+    found = render(
+        {
+            "devices": {
+                "mqtt": {
+                    "preset": "mosquitto",
+                    "storage": {"data": {"emptyDir": {"sizeLimit": "64Mi"}}},
+                }
+            }
+        }
+    )
+    volumes = pod(found.one("Deployment", "home-mqtt"))["volumes"]
+    assert {"name": "storage-data", "emptyDir": {"sizeLimit": "64Mi"}} in volumes
+    assert "home-mqtt-data" not in found.names("PersistentVolumeClaim")
+
+
 def test_a_newer_tag_needs_not_be_the_presets_image() -> None:
     found = render(
         {"devices": {"mqtt": {"preset": "mosquitto", "image": {"tag": "9.9"}}}}

@@ -42,6 +42,12 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "home-cluster.assistan
   resources: [deployments/scale, statefulsets/scale]
   verbs: [patch]
 {{- end }}
+{{- if has "replicas" $control }}
+# replicas of what an autoscaler scales: held to its limits by the admission policy.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [patch]
+{{- end }}
 {{- if has "power" $control }}
 # power of CronJobs and Jobs: held to `suspend` by the admission policy.
 - apiGroups: [batch]

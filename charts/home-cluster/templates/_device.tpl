@@ -51,6 +51,16 @@
 {{- /* A digest of the preset's tag means nothing for another tag. */}}
 {{- if not $given.image.digest }}{{ $_ := unset $preset.image "digest" }}{{ end }}
 {{- end }}
+{{- /* Who says where a volume comes from says it instead of the preset. */}}
+{{- $kinds := list "size" "existingClaim" "nfs" "emptyDir" "hostPath" }}
+{{- range $entry, $volume := $given.storage }}
+{{- $said := false }}
+{{- range $kind := $kinds }}{{ if and $volume (get $volume $kind) }}{{ $said = true }}{{ end }}{{ end }}
+{{- $before := get ($preset.storage | default dict) $entry }}
+{{- if and $said $before }}
+{{- range $kind := $kinds }}{{ $_ := unset $before $kind }}{{ end }}
+{{- end }}
+{{- end }}
 {{- $device := mustMergeOverwrite (deepCopy $generic) (deepCopy $preset) $given }}
 {{- $zone := get $zones ($device.zone | default "") }}
 {{- if not $zone }}

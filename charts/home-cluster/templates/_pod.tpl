@@ -11,6 +11,9 @@
 {{- $skips = append $skips "CKV_K8S_9=This program offers nothing to probe" }}
 {{- end }}
 {{- with .device.security.skips }}{{ $skips = concat $skips . }}{{ end }}
+{{- if and (lt (int .device.security.runAsUser) 10000) (not (contains "CKV_K8S_40" (join " " $skips))) }}
+{{- $skips = append $skips "CKV_K8S_40=The image's own user, to whom its files belong" }}
+{{- end }}
 {{- range $number, $skip := $skips }}
 checkov.io/skip{{ add1 $number }}: {{ $skip | quote }}
 {{- end }}

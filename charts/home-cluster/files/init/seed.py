@@ -107,7 +107,7 @@ def trust(config: Path, proxies: list[str]) -> None:
             *before,
             *(one for one in new if one not in before),
         ]
-    except (ImportError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
         print(f"Proxies were not added, {STORE} is not as expected: {error!r}")
         return
     store.parent.mkdir(exist_ok=True)

@@ -1,0 +1,88 @@
+"""What is written about the chart is so."""
+
+from pathlib import Path
+import re
+from typing import Final
+
+import pytest
+import yaml
+
+from testbed.programs import program
+from tools import chart as tool
+
+from .chart import CHART, ROOT, render
+from .houses import all_presets
+
+EXAMPLES: Final = sorted((CHART / "examples").glob("*.yaml"))
+PAGE: Final = ROOT / "docs/chart.md"
+README: Final = CHART / "README.md"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_installed(example: Path) -> None:
+    assert render(yaml.safe_load(example.read_text())).objects
+
+
+@pytest.mark.parametrize("page", [README, PAGE], ids=lambda path: path.name)
+def test_every_house_on_the_pages_can_be_installed(page: Path) -> None:
+    houses = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    assert houses
+    for house in houses:
+        assert render(yaml.safe_load(house)).of("Deployment")
+
+
+def test_the_house_of_the_readme_has_twenty_lines() -> None:
+    (house,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(house.strip().splitlines()) <= 20
+
+
+def test_the_tables_of_values_are_those_of_the_schema() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert tool.readme(text) == text, "run `python -m tools.chart readme`"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (README, PAGE):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_value_has_a_default_or_is_nobodys() -> None:
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(defaults) == set(schema["properties"]) - {"global"}
+
+
+def test_one_file_makes_k3s_install_the_house(tmp_path: Path) -> None:
+    archive = tool.package(program("helm"), tmp_path)
+    values = EXAMPLES[0].read_text()
+    namespace, chart = yaml.safe_load_all(tool.k3s_manifest(values, archive))
+    assert namespace["kind"] == "Namespace"
+    spec = chart["spec"]
+    assert (chart["kind"], chart["apiVersion"]) == (
+        "HelmChart",
+        "helm.cattle.io/v1",
+    )
+    assert spec["targetNamespace"] == namespace["metadata"]["name"]
+    assert spec["failurePolicy"] == "abort"
+    assert yaml.safe_load(spec["valuesContent"]) == yaml.safe_load(values)
+    assert "chart" not in spec
+    # An object of the API server is at most some 1.5 MB.
+    assert len(spec["chartContent"]) < 1_000_000
+
+
+def test_with_internet_the_file_names_the_released_chart() -> None:
+    _, chart = yaml.safe_load_all(tool.k3s_manifest("zones: {}"))
+    assert chart["spec"]["chart"].startswith("oci://")
+    assert chart["spec"]["version"] == tool.chart_version()
+
+
+def test_the_list_of_images_is_complete() -> None:
+    house = render(all_presets())
+    used = {
+        each["image"]
+        for _, spec in house.pods()
+        for each in (*spec["containers"], *spec.get("initContainers", ()))
+    }
+    assert set(tool.images(house.text)) == used

@@ -1,0 +1,1 @@
+"""Judges of the chart that take their time; all without a cluster."""
