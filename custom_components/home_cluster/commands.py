@@ -25,6 +25,7 @@ from .kube.errors import (
     Unreachable,
 )
 from .kube.schema import Pod, Record, Ref
+from .model.undoing import Setting, Value
 from .model.views import Control, Outcome, WorkloadView
 from .remember import RememberedCounts
 from .restart import Evict, Phase, Restart, Wait
@@ -144,6 +145,9 @@ class Home(Protocol):
     def pods(self, ref: Ref) -> tuple[Pod, ...]:
         """Return the pods that it has now."""
 
+    def commanded(self, ref: Ref, setting: Setting, wanted: Value) -> None:
+        """Take note of what the cluster has just accepted."""
+
     def touch(self, ref: Ref) -> None:
         """Write what is different."""
 
@@ -193,6 +197,10 @@ class Commands:
                 else:
                     record = await self._home.client.select_nodes(ref, on)
             self._answered(view, int(on), record.resource_version)
+            if ref.kind in SUSPENDABLE:
+                self._home.commanded(ref, Setting.SUSPEND, not on)
+            else:
+                self._home.commanded(ref, Setting.NODES, on)
 
     def want_power(self, ref: Ref, on: bool, *, force: bool = False) -> WorkloadView:
         """Return the workload; raise if it may not be switched so."""
@@ -331,6 +339,10 @@ class Commands:
             await self.throttle.take(ref, view.name, COMMANDS, context)
             with in_words(view, SET_BOUNDS, patch_right(scaler.kind)):
                 await self._home.client.bound(scaler, bounds)
+            if bounds.minimum is not None:
+                self._home.commanded(ref, Setting.MINIMUM, bounds.minimum)
+            if bounds.maximum is not None:
+                self._home.commanded(ref, Setting.MAXIMUM, bounds.maximum)
 
     async def _evict_first(
         self, view: WorkloadView, machine: Restart, replace: _Replace
@@ -357,6 +369,9 @@ class Commands:
         with in_words(view, action, scale_right(view.ref.kind)):
             answer = await self._home.client.scale(view.ref, count)
         self._answered(view, answer.replicas, answer.resource_version)
+        # Who only switches on is content with any count.
+        wanted = True if action == TURN_ON else count
+        self._home.commanded(view.ref, Setting.REPLICAS, wanted)
 
     def _answered(self, view: WorkloadView, count: int, resource_version: str) -> None:
         if self._home.available:

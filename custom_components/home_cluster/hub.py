@@ -33,11 +33,13 @@ from .mending import Mending
 from .metrics import Metrics
 from .model.index import Index
 from .model.situation import Situation
+from .model.undoing import Setting, Value
 from .model.views import Control, Need, NodeView, WorkloadView
 from .node_commands import NodeCommands
 from .oversight import Oversight
 from .own import OwnPod, own_pod
 from .parts import Part
+from .peace import Peace
 from .rechecks import Rechecks
 from .remember import Remembered, RememberedCounts, notes_of, store_of
 from .rights import Rights
@@ -122,12 +124,14 @@ class Hub:
         self.guard = Guard(self)
         self.schedules = Schedules(self)
         self.stats = Stats(self)
+        self.peace = Peace(self)
         # What is built on devices; each is told of every change.
         self._parts: tuple[Part, ...] = (
             self.boots,
             self.chronicle,
             self.metrics,
             self.schedules,
+            self.peace,
             self.serving,
             self.node_commands,
             self.stats,
@@ -231,6 +235,11 @@ class Hub:
         situation = self._situation(ref)
         return situation.pods if situation is not None else ()
 
+    @callback
+    def commanded(self, ref: Ref, setting: Setting, wanted: Value) -> None:
+        """Take note of what the cluster has just accepted for a workload."""
+        self.peace.commanded(ref, setting, wanted)
+
     def pod_keys(self, ref: Ref) -> Iterable[Key]:
         """Return the keys of the pods that a workload has now."""
         return self.index.pod_keys(ref)
@@ -286,6 +295,7 @@ class Hub:
             self.cluster.read_at,
         )
         self.judge.unserved = self.serving.unserved
+        self.judge.undone = self.peace.undone
         self.judge.own_pod = await self.hass.async_add_executor_job(own_pod)
         self.digest = Digest(
             self.hass.loop,

@@ -8,7 +8,7 @@ from typing import Final
 from .commands import Answers
 from .kube.schema import Kind, Record, Ref
 from .model.index import Index
-from .model.situation import Situation, Unserved
+from .model.situation import Situation, Undone, Unserved
 from .model.view import workload_view
 from .model.views import Health, NodeView, WorkloadView
 from .own import OwnPod
@@ -23,7 +23,7 @@ RECHECK_ANSWER: Final = timedelta(seconds=1)
 class Judge:
     """Makes views. `own` are the workloads that run Home Assistant itself.
 
-    `unserved` returns what a workload is there for and is unavailable.
+    `unserved` returns what a workload is there for and is unavailable, `undone` who set it back.
     `read_at` says when the last complete read of an object's collection was asked for.
     """
 
@@ -44,6 +44,7 @@ class Judge:
         self.own_pod: OwnPod | None = None
         self.own: set[Ref] = set()
         self.unserved: Callable[[Ref], tuple[Unserved, ...]] = lambda _: ()
+        self.undone: Callable[[Ref], Undone | None] = lambda _: None
 
     def node(self, ref: Ref, record: Record, now: datetime) -> NodeView | None:
         """Return a node, None if there is none."""
@@ -65,6 +66,8 @@ class Judge:
             return None
         if unserved := self.unserved(ref):
             situation = replace(situation, unserved=unserved)
+        if (undone := self.undone(ref)) is not None:
+            situation = replace(situation, undone=undone)
         view = workload_view(situation)
         self._rechecks.set(ref, view.health.recheck)
         self._recognise(ref, situation)

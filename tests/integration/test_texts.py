@@ -15,6 +15,7 @@ from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
 from custom_components.home_cluster.model.happenings import What
+from custom_components.home_cluster.model.remedies import By
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
 from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
@@ -121,7 +122,12 @@ def test_errors_and_texts_agree() -> None:
 
 def test_repairs_have_texts() -> None:
     """With a title and what to do."""
-    assert set(EN["issues"]) <= {*constants("translation_key"), STUCK_POD, CREDENTIAL}
+    assert set(EN["issues"]) <= {
+        *constants("translation_key"),
+        STUCK_POD,
+        CREDENTIAL,
+        *(f"undone_by_{by}" for by in By),
+    }
     for words in EN["issues"].values():
         assert words["title"]
         assert words.get("description") or words["fix_flow"]["step"]["confirm"]

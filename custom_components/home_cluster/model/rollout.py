@@ -11,6 +11,7 @@ from .evictions import ended_at, succeeded_by, told_eviction
 from .scheduling import GRACE
 from .serving import not_serving
 from .situation import condition
+from .undoing import undone_by_owner
 from .views import Health, Reason, Status
 
 _REPLICA_SET: Final = re.compile(r'[Rr]eplica ?[Ss]et "([^"]+)"')
@@ -135,6 +136,8 @@ def judge_workload(case: Case, workload: Workload, findings: list[Finding]) -> H
         return problem(Status.DEGRADED, unserved)
     if (blind := autoscaler_blind(case)) is not None:
         return problem(Status.DEGRADED, blind)
+    if (undone := undone_by_owner(case)) is not None:
+        return problem(Status.DEGRADED, undone)
     return Health(status=Status.RUNNING)
 
 

@@ -32,6 +32,14 @@ class Unserved:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """By whom something was set back, and when."""
+
+    by: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """A workload with everything that belongs to it, at the time `now`.
@@ -41,7 +49,7 @@ class Situation:
     health as last judged, if known: it holds a problem until the pod has been Ready for a minute.
     `claim_names` are those of all claims that it has or should have, `volumes` what is known of those
     behind them, by name. `unserved` is what it is there for and is unavailable in Home Assistant. `holders` are the pods that have
-    the devices (hardware) its pods ask for.
+    the devices (hardware) its pods ask for. `undone` tells who set back what was set from here.
     """
 
     ref: Ref
@@ -59,6 +67,7 @@ class Situation:
     before: Health | None = None
     unserved: tuple[Unserved, ...] = ()
     holders: tuple[tuple[str, Pod], ...] = ()
+    undone: Undone | None = None
 
 
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     NFS_UNREACHABLE = "nfs_unreachable"
     SERVED_ENTITIES_UNAVAILABLE = "served_entities_unavailable"
     AUTOSCALER_BLIND = "autoscaler_blind"
+    UNDONE_BY_OWNER = "undone_by_owner"
 
 
 class Outcome(StrEnum):

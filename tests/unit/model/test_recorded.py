@@ -292,6 +292,7 @@ BY_MORE = frozenset(
         Reason.DEVICE_IN_USE,
         Reason.NFS_UNREACHABLE,
         Reason.SERVED_ENTITIES_UNAVAILABLE,
+        Reason.UNDONE_BY_OWNER,
     }
 )
 

@@ -1,0 +1,221 @@
+"""What is set from here and set back by others becomes a repair that says by whom."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.home_cluster.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
+from tests.integration.cluster_home import (
+    attributes,
+    call,
+    entry_for,
+    set_up,
+    state,
+    until,
+)
+from tests.integration.live_server import LiveServer, now
+
+FRIDGE = "deployment/kitchen/fridge"
+BACKUP = "cronjob/garden/backup"
+FLUX = {
+    "kustomize.toolkit.fluxcd.io/name": "apps",
+    "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+}
+
+
+def repairs(hass: HomeAssistant) -> list[ir.IssueEntry]:
+    """Return the repairs of what was undone."""
+    return [
+        issue
+        for (domain, key), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and key.startswith("undone_")
+    ]
+
+
+def set_back(
+    home: LiveServer,
+    writer: str,
+    resource: str = "deployments",
+    place: tuple[str, str] = ("kitchen", "fridge"),
+    **spec: Any,
+) -> None:
+    """Have somebody write a part of the spec, and sign for it."""
+    field = {"f:spec": {f"f:{name}": {} for name in spec}}
+    old = home.live[resource, *place]
+    entry = {"manager": writer, "time": now(), "fieldsV1": field}
+    home.put(
+        resource,
+        *place,
+        spec={**old["spec"], **spec},
+        metadata={"managedFields": [entry]},
+    )
+    home.reconcile(resource, *place)
+
+
+def flux(home: LiveServer) -> None:
+    """Have Flux look after the fridge."""
+    home.put("deployments", "kitchen", "fridge", metadata={"labels": FLUX})
+
+
+async def settled(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait until nobody is being asked for."""
+    await until(hass, lambda: not entry.runtime_data.peace.asking, "asked")
+
+
+async def later(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: Any, minutes: float
+) -> None:
+    """Let time pass for the peace alone: the watches of the cluster would be cut by it."""
+    then = dt_util.utcnow() + timedelta(minutes=minutes)
+    monkeypatch.setattr(
+        "custom_components.home_cluster.peace.dt_util.utcnow", lambda: then
+    )
+    entry.runtime_data.peace._due(then)
+    await hass.async_block_till_done()
+
+
+async def test_flux_is_named_with_the_change_that_makes_peace(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """And the device says so too."""
+    flux(home)
+    await set_up(hass, entry_for(home))
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    assert repairs(hass) == []
+    set_back(home, "kustomize-controller", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_flux_kustomization"
+    assert issue.translation_placeholders == {
+        "device": "Fridge",
+        "object": "Deployment kitchen/fridge",
+        "field": "spec.replicas",
+        "owner": "flux-system/apps",
+        "change": "```diff\n spec:\n-  replicas: 2\n```",
+    }
+    await until(
+        hass, lambda: state(hass, f"{FRIDGE}/reason") == "undone_by_owner", "reason"
+    )
+    assert state(hass, f"{FRIDGE}/status") == "degraded"
+    assert "flux-system/apps" in attributes(hass, f"{FRIDGE}/problem")["message"]
+
+
+async def test_peace_is_seen_when_the_setting_holds(
+    hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of an hour after it was set again and not set back."""
+    flux(home)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    set_back(home, "kustomize-controller", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await later(hass, entry, monkeypatch, 14)
+    assert repairs(hass)
+    await later(hass, entry, monkeypatch, 16)
+    assert repairs(hass) == []
+
+
+async def test_a_suspended_cron_job_is_watched(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    home.put(
+        "cronjobs",
+        "garden",
+        "backup",
+        metadata={"annotations": {"argocd.argoproj.io/tracking-id": "home:x"}},
+    )
+    await set_up(hass, entry_for(home))
+    await call(hass, "switch.turn_off", f"{BACKUP}/power")
+    set_back(home, "argocd-controller", "cronjobs", ("garden", "backup"), suspend=False)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_argo"
+    assert issue.translation_placeholders is not None
+    assert "/spec/suspend" in issue.translation_placeholders["change"]
+
+
+async def test_a_person_is_let_be_the_first_time(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """Whoever does it again is named by what the cluster knows him by."""
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    set_back(home, "kubectl", replicas=2)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")
+    await settled(hass, entry)
+    assert repairs(hass) == []
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    set_back(home, "kubectl", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_writer"
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["owner"] == "kubectl"
+
+
+async def test_an_autoscalers_limit_is_watched(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "fridge"}}
+    place = ("kitchen", "fridge")
+    home.put(
+        "horizontalpodautoscalers",
+        *place,
+        spec={**spec, "minReplicas": 1, "maxReplicas": 3},
+        metadata={"labels": FLUX},
+    )
+    await set_up(hass, entry_for(home))
+    await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "3", "limits")
+    await call(hass, "number.set_value", f"{FRIDGE}/hpa_max", value=5)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "5", "5")
+    resource = "horizontalpodautoscalers"
+    set_back(home, "kustomize-controller", resource, place, maxReplicas=3)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["field"] == "spec.maxReplicas"
+    assert issue.translation_placeholders["object"].startswith("HorizontalPod")
+
+
+async def test_a_cluster_that_does_not_say_who_is_believed_nothing(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """No guess, no error."""
+    flux(home)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    home.broken = 503
+    set_back(home, "kustomize-controller", replicas=2)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")
+    await settled(hass, entry)
+    home.broken = None
+    assert repairs(hass) == []
+
+
+@pytest.mark.parametrize("end", ["device", "entry"])
+async def test_the_repair_goes_with_its_device(
+    hass: HomeAssistant, home: LiveServer, end: str
+) -> None:
+    flux(home)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    set_back(home, "kustomize-controller", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+    if end == "device":
+        home.delete("deployments", "kitchen", "fridge")
+    else:
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    await until(hass, lambda: not repairs(hass), "no repair")
