@@ -29,7 +29,17 @@ WHOLE = (
     Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
     Stage(
         "the chart's judges",
-        (tool("pytest"), "tests/judges", "-q", "-n", "2", "--timeout", "900"),
+        (
+            tool("pytest"),
+            "tests/judges",
+            "-q",
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+            "--timeout",
+            "900",
+        ),
     ),
     *(
         Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=True)

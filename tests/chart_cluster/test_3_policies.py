@@ -79,6 +79,19 @@ BENCH: Final = (
     workload(
         "batch/v1", "Job", {"suspend": True, "template": pod(restartPolicy="Never")}
     ),
+    workload(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        {
+            "scaleTargetRef": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": "bench",
+            },
+            "minReplicas": 1,
+            "maxReplicas": 2,
+        },
+    ),
 )
 PLACES: Final = {
     "Deployment": f"/apis/apps/v1/namespaces/{ZONE}/deployments/bench",
@@ -86,6 +99,7 @@ PLACES: Final = {
     "DaemonSet": f"/apis/apps/v1/namespaces/{ZONE}/daemonsets/bench",
     "CronJob": f"/apis/batch/v1/namespaces/{ZONE}/cronjobs/bench",
     "Job": f"/apis/batch/v1/namespaces/{ZONE}/jobs/bench",
+    "HorizontalPodAutoscaler": f"/apis/autoscaling/v2/namespaces/{ZONE}/horizontalpodautoscalers/bench",
 }
 LONG_RUNNING: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -125,6 +139,7 @@ ALLOWED: Final[list[tuple[str, Patch]]] = [
     *((kind, template({"metadata": {"annotations": {RESTARTED: "now"}}}, kind)) for kind in LONG_RUNNING),
     ("CronJob", {"spec": {"suspend": True}}),
     ("Job", {"spec": {"suspend": False}}),
+    ("HorizontalPodAutoscaler", {"spec": {"minReplicas": 2, "maxReplicas": 5}}),
 ]  # fmt: skip
 POD_HARM: Final[list[Patch]] = [
     {"metadata": {"annotations": {"evil": "true"}}},
@@ -179,6 +194,9 @@ DENIED: Final[list[tuple[str, Patch]]] = [
     ("CronJob", {"spec": {"jobTemplate": {"metadata": {"labels": {"evil": "true"}}}}}),
     ("Job", {"spec": {"backoffLimit": 99}}),
     ("Job", {"spec": {"activeDeadlineSeconds": 1}}),
+    ("HorizontalPodAutoscaler", {"spec": {"scaleTargetRef": {"name": "other"}}}),
+    ("HorizontalPodAutoscaler", {"spec": {"behavior": {"scaleUp": {"stabilizationWindowSeconds": 0}}}}),
+    ("HorizontalPodAutoscaler", {"spec": {"metrics": [{"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 1}}}]}}),
 ]  # fmt: skip
 
 
