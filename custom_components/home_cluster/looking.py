@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 import probatio
 
 from homeassistant.core import SupportsResponse
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from .action import Action, Request
 from .commands import ASK, in_words, unreachable
+from .const import DOMAIN
 from .devices import ClusterView
 from .hub import Hub
 from .kube.schema import Container, Event, Kind, Pod, Role, Run
@@ -35,6 +37,8 @@ LOG_CHARACTERS: Final = 64 * 1024
 # What is asked for: the server cuts at the newest end, so less lines are asked for until all fit.
 LOG_BYTES: Final = 1024 * 1024
 _FEWER: Final = 4
+# What a kubelet answers, as if it were the log, when it has removed the container meanwhile.
+_REMOVED: Final = "unable to retrieve container logs for "
 
 MANY_LINES: Final = 2000
 MANY_EVENTS: Final = 200
@@ -81,6 +85,12 @@ async def read_log(
                 limit=LOG_BYTES,
                 since=seconds,
                 previous=previous,
+            )
+        if text.startswith(_REMOVED):
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="log_removed",
+                translation_placeholders={"device": view.name, "pod": chosen.name},
             )
         if len(text.encode()) < LOG_BYTES or asked == 1:
             break

@@ -201,6 +201,19 @@ async def test_what_the_cluster_refuses_is_said_in_its_words(
     assert "waiting to start" in (error.value.translation_placeholders or {})["error"]
 
 
+async def test_a_log_that_its_node_removed_is_not_called_a_log(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """The kubelet answers a sentence in its place, with 200."""
+    (pod,) = pods(home, "jazz")
+    home.written[pod, "agent/previous"] = (
+        "unable to retrieve container logs for containerd://44d354c4"
+    )
+    with pytest.raises(HomeAssistantError) as error:
+        await read(hass, entry, JAZZ, previous=True)
+    assert words(error) == "log_removed"
+
+
 async def test_one_device_of_several_that_fails_does_not_hide_the_others(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
