@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
 from homeassistant.core import HomeAssistant, callback
@@ -16,12 +17,19 @@ from .devices import Device
 from .hub import HomeClusterConfigEntry, Hub
 from .model.views import WorkloadView
 
+# What is exposed or not for a device.
+MAIN: Final = (
+    ("switch", "power"),
+    ("sensor", "status"),
+    ("binary_sensor", "problem"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """A workload device: how people call it, where it is, what is known of it.
 
-    `exposed` says whether the assistant may name it: some entity of it is exposed.
+    `exposed` says whether the assistant may name it: one of its main entities is exposed.
     """
 
     hub: Hub
@@ -54,7 +62,7 @@ def known_devices(
 ) -> Iterator[Known]:
     """Yield the workload devices of the hubs as an assistant may know them.
 
-    An alias counts whichever exposed entity of the device it was given to.
+    An alias counts whichever exposed main entity of the device it was given to.
     """
     devices, entities = dr.async_get(hass), er.async_get(hass)
     areas = ar.async_get(hass)
@@ -66,9 +74,8 @@ def known_devices(
                 continue
             exposed = [
                 entity
-                for entity in er.async_entries_for_device(entities, entry.id)
-                if entity.platform == DOMAIN
-                and async_should_expose(hass, assistant, entity.entity_id)
+                for entity in _main(entities, hub, device)
+                if async_should_expose(hass, assistant, entity.entity_id)
             ]
             area = areas.async_get_area(entry.area_id) if entry.area_id else None
             yield Known(
@@ -88,6 +95,19 @@ def known_devices(
                 area=area.name if area is not None else "",
                 exposed=bool(exposed),
             )
+
+
+def _main(
+    registry: er.EntityRegistry, hub: Hub, device: Device
+) -> Iterator[er.RegistryEntry]:
+    """Yield the entities that stand for a device; to ask about all would be much at every name."""
+    for platform, key in MAIN:
+        entity_id = registry.async_get_entity_id(
+            platform, DOMAIN, hub.unique_id(device.key, key)
+        )
+        entry = registry.async_get(entity_id) if entity_id else None
+        if entry is not None and not entry.disabled:
+            yield entry
 
 
 @callback

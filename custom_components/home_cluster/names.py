@@ -1,6 +1,7 @@
 """What people say for a name: other spellings, without articles; and finding names in what was said."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 import re
 from typing import Final
 import unicodedata
@@ -16,6 +17,8 @@ _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 _STROKES: Final = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "ł": "l"})
 
 
+# Names stay mostly what they are.
+@lru_cache(maxsize=4096)
 def ways_to_say(name: str) -> tuple[str, ...]:
     """Return how a name may be said or written, in small letters, the usual way first.
 
@@ -38,6 +41,7 @@ def ways_to_say(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said for said in found if said))
 
 
+@lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """Return a text as it is compared: small letters and digits, single spaces."""
     text = unicodedata.normalize("NFC", text).lower().translate(_UMLAUTS)

@@ -10,6 +10,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.home_cluster.const import DOMAIN
+from custom_components.home_cluster.once import _KEY
+from custom_components.home_cluster.voice import Voice
 from homeassistant.components.conversation import async_converse
 from homeassistant.components.conversation.agent_manager import get_agent_manager
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
@@ -59,6 +61,10 @@ async def learn(hass: HomeAssistant) -> None:
     """Let the moment pass after which new names are known."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=2))
     await hass.async_block_till_done()
+    voice = hass.data[_KEY]._begun["voice"]
+    assert isinstance(voice, Voice)
+    assert voice._learning is not None
+    await voice._learning
 
 
 @pytest.fixture

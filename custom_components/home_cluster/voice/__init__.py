@@ -4,7 +4,8 @@ The sentences are made of the names that devices have now, so nothing that is sa
 else is ever taken from those it is meant for.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 import re
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ LANGUAGES: Final = {language.code: language for language in (ENGLISH, GERMAN)}
 
 # Names change in bunches: at a start, when somebody exposes a whole page of entities.
 CALM: Final = 1.0
+# No turn of Home Assistant's loop may take long.
+SLICE: Final = 0.004
 
 
 class Voice:
@@ -50,6 +53,7 @@ class Voice:
         self._registered: list[CALLBACK_TYPE] = []
         self._listening: list[CALLBACK_TYPE] = []
         self._timer: CALLBACK_TYPE | None = None
+        self._learning: asyncio.Task[None] | None = None
         self._sentences: dict[tuple[str, Topic], list[str]] = {}
         self._devices: dict[str, set[str]] = {}
         self._areas: dict[str, set[str]] = {}
@@ -64,7 +68,7 @@ class Voice:
             bus.async_listen(ar.EVENT_AREA_REGISTRY_UPDATED, self._changed),
             async_listen_entity_updates(self._hass, ASSISTANT, self.hubs_changed),
         ]
-        self._learn()
+        self.hubs_changed()
 
     @callback
     def stop(self) -> None:
@@ -72,6 +76,8 @@ class Voice:
         if self._timer is not None:
             self._timer()
             self._timer = None
+        if self._learning is not None:
+            self._learning.cancel()
         for end in (*self._listening, *self._registered):
             end()
         self._listening, self._registered = [], []
@@ -81,45 +87,59 @@ class Voice:
     def hubs_changed(self) -> None:
         """Learn the names anew, in a moment: a cluster or a name came or went."""
         if self._listening and self._timer is None:
-            self._timer = async_call_later(self._hass, CALM, self._learn)
+            self._timer = async_call_later(self._hass, CALM, self._due)
 
     @callback
     def _changed(self, _event: Event[Any]) -> None:
         self.hubs_changed()
 
     @callback
-    def _learn(self, _now: object = None) -> None:
-        """Make the sentences of the names there are, if these are others than before."""
+    def _due(self, _now: object) -> None:
         self._timer = None
-        self._devices, self._areas = {}, {}
+        if self._learning is not None and not self._learning.done():
+            # What changed may have been read already, or not.
+            self.hubs_changed()
+            return
+        self._learning = self._hass.async_create_background_task(
+            self._learn(), f"{DOMAIN} names"
+        )
+
+    async def _learn(self) -> None:
+        """Make the sentences of the names there are, if these are others than before."""
+        devices: dict[str, set[str]] = {}
+        areas: dict[str, set[str]] = {}
         spoken: dict[str, None] = {}
         places: dict[str, None] = {}
-        areas = ar.async_get(self._hass)
-        for known in self._known():
-            area = areas.async_get_area(known.area_id) if known.area_id else None
-            rooms = [area.name, *sorted(area.aliases)] if area is not None else []
+        loop = self._hass.loop
+        end = loop.time() + SLICE
+        for known in known_devices(self._hass, self._hubs(), ASSISTANT):
+            rooms = self._rooms(known)
             for said in (way for room in rooms for way in ways_to_say(room)):
                 places[said] = None
-                self._areas.setdefault(fold(said), set()).add(str(known.area_id))
-            if not known.exposed:
-                continue
-            for name in (known.name, *known.aliases):
-                for said in ways_to_say(name):
-                    in_room = [f"{way} {said}" for way in map(str.lower, rooms[:1])]
-                    for full in (
-                        said,
-                        *(re.sub(r"[^\w '-]", " ", one) for one in in_room),
-                    ):
-                        spoken[full] = None
-                        self._devices.setdefault(fold(full), set()).add(_id_of(known))
+                areas.setdefault(fold(said), set()).add(str(known.area_id))
+            if known.exposed:
+                for said in _said(known, rooms):
+                    spoken[said] = None
+                    devices.setdefault(fold(said), set()).add(_id_of(known))
+            if loop.time() > end:
+                await asyncio.sleep(0)
+                end = loop.time() + SLICE
+        self._devices, self._areas = devices, areas
+        names, rooms_said = sorted(spoken), sorted(places)
         sentences = {
-            (language.code, topic): _filled(templates, spoken, places)
+            (language.code, topic): _filled(templates, names, rooms_said)
             for language in LANGUAGES.values()
             for topic, templates in language.sentences.items()
         }
         if sentences != self._sentences:
             self._sentences = sentences
             self._register()
+
+    def _rooms(self, known: Known) -> list[str]:
+        """Return what the room of a device is called, its name first."""
+        areas = ar.async_get(self._hass)
+        area = areas.async_get_area(known.area_id) if known.area_id else None
+        return [area.name, *sorted(area.aliases)] if area is not None else []
 
     def _register(self) -> None:
         for end in self._registered:
@@ -151,15 +171,17 @@ class Voice:
         self, language: Language, topic: Topic, heard: ConversationInput
     ) -> str:
         text = fold(heard.text)
-        named = self._named(text, heard)
-        devices = self._there(text)
+        known = self._known()
+        named_ids = set(longest_named(text, self._devices))
         if topic is Topic.ALL:
-            return about_all(
-                language, await self._reasons(language), self._hubs(), devices
-            )
-        exposed = [one for one in devices if one.exposed]
-        if topic is Topic.FIRMWARE and not self._mentions(text):
+            reasons = await self._reasons(language)
+            return about_all(language, reasons, self._hubs(), self._there(text, known))
+        exposed = [one for one in known if one.exposed]
+        if topic is Topic.FIRMWARE and not named_ids:
             return about_firmware(language, exposed, self._latest)
+        named = self._meant(
+            text, heard, [one for one in exposed if _id_of(one) in named_ids]
+        )
         if not named:
             return language.unknown
         if topic is Topic.FIRMWARE:
@@ -173,21 +195,17 @@ class Voice:
         reasons = await self._reasons(language)
         return " ".join(about_one(language, reasons, one) for one in named)
 
-    def _mentions(self, text: str) -> bool:
-        return bool(longest_named(text, self._devices))
-
-    def _named(self, text: str, heard: ConversationInput) -> list[Known]:
-        """Return the devices that a text names: those in the room it names, or else in the speaker's."""
-        ids = set(longest_named(text, self._devices))
-        named = [one for one in self._known() if one.exposed and _id_of(one) in ids]
+    def _meant(
+        self, text: str, heard: ConversationInput, named: list[Known]
+    ) -> list[Known]:
+        """Return which of several devices of one name are meant: by the room named, or the speaker's."""
         if len(named) < 2:
             return named
         rooms = set(longest_named(text, self._areas)) or self._room_of(heard)
         return [one for one in named if one.area_id in rooms] or named
 
-    def _there(self, text: str) -> list[Known]:
+    def _there(self, text: str, known: list[Known]) -> list[Known]:
         """Return the devices in the room that a text names, all if it names none."""
-        known = self._known()
         rooms = set(longest_named(text, self._areas))
         return [one for one in known if one.area_id in rooms] if rooms else known
 
@@ -255,6 +273,16 @@ class Voice:
 
 def _id_of(known: Known) -> str:
     return f"{known.hub.cluster_uid}/{known.device.key}"
+
+
+def _said(known: Known, rooms: Sequence[str]) -> Iterator[str]:
+    """Yield what is said for a device: its names, alone and with its room before them."""
+    in_front = ways_to_say(rooms[0])[:1] if rooms else ()
+    for name in (known.name, *known.aliases):
+        for said in ways_to_say(name):
+            yield said
+            for room in in_front:
+                yield f"{room} {said}"
 
 
 def _filled(
