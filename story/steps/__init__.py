@@ -3,6 +3,7 @@
 from typing import Final
 
 from . import (
+    actions,
     coming_and_going,
     connect,
     control_plane,
@@ -12,6 +13,7 @@ from . import (
     rights,
     rollout,
     talking,
+    toddler_proof,
     trouble,
     wifi,
 )
@@ -31,6 +33,8 @@ STEPS: Final[tuple[Step, ...]] = tuple(
             *rights.STEPS,
             *growth.STEPS,
             *talking.STEPS,
+            *actions.STEPS,
+            *toddler_proof.STEPS,
         ),
         key=lambda step: step.number,
     )

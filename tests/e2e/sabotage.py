@@ -174,6 +174,26 @@ index.selected = lambda workload, *rest, **more: (
 """,
     ),
     Sabotage(
+        "logs are given out as they are",
+        (19,),
+        "19. ",
+        "the log tells the password",
+        """
+from . import looking
+looking.mask = lambda text: text
+""",
+    ),
+    Sabotage(
+        "nothing is protected from the action",
+        (20,),
+        "20. ",
+        "the protected broker wants 0",
+        """
+from .commands import Commands
+Commands._want_stoppable = lambda self, view, force=False: None
+""",
+    ),
+    Sabotage(
         "what is said is not understood",
         (23,),
         "23. ",
