@@ -10,6 +10,8 @@ _START = re.compile(
 _OURS = "home_cluster"
 # Home Assistant says this of every custom integration at each start.
 _USUAL = "We found a custom integration home_cluster which has not been tested by Home Assistant"
+# And this of every action that fails, beside giving the error to whoever called it.
+_ANSWERED = "Error during service call to home_cluster."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ def complaints(path: Path) -> list[Complaint]:
     """All entries that name this integration as a warning or an error, or a blocking call by it."""
     found: list[Complaint] = []
     for level, logger, text in _entries(path):
-        if level not in {"WARNING", "ERROR", "CRITICAL"} or _USUAL in text:
+        if level not in {"WARNING", "ERROR", "CRITICAL"} or any(
+            usual in text for usual in (_USUAL, _ANSWERED)
+        ):
             continue
         if _OURS in text or _OURS in logger or "Detected blocking call" in text:
             found.append(Complaint(level, logger, text))

@@ -27,6 +27,7 @@ from .const import (
     KUBERNETES_REQUIREMENT,
     METHOD_KUBECONFIG,
 )
+from .firmware import firmware_store
 from .hub import SYNC_TIMEOUT, HomeClusterConfigEntry, Hub, OtherCluster
 from .kube.credentials import read_kubeconfig
 from .kube.errors import CredentialsError, KubeError, Unauthorized
@@ -47,6 +48,7 @@ PLATFORMS: Final = [
     Platform.NUMBER,
     Platform.SENSOR,
     Platform.SWITCH,
+    Platform.UPDATE,
 ]
 
 
@@ -119,6 +121,7 @@ async def async_remove_entry(
             ir.async_delete_issue(hass, domain, issue)
     await store_of(hass, entry.entry_id).async_remove()
     await notes_of(hass, entry.entry_id).async_remove()
+    await firmware_store(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

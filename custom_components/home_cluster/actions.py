@@ -21,11 +21,17 @@ from homeassistant.util.json import JsonObjectType
 from .action import Action, Request, Target
 from .commanding import COMMANDING
 from .const import DOMAIN
+from .flashing import FLASHING
 from .looking import LOOKING
 from .node_actions import NODE_TABLE
 from .targets import targets_of
 
-ACTIONS: Final[tuple[Action, ...]] = (*LOOKING, *COMMANDING, *NODE_TABLE)
+ACTIONS: Final[tuple[Action, ...]] = (
+    *LOOKING,
+    *COMMANDING,
+    *NODE_TABLE,
+    *FLASHING,
+)
 
 
 @callback

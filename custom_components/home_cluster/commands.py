@@ -54,8 +54,20 @@ RESTART: Final = "restart"
 ASK: Final = "ask"
 RUN: Final = "run"
 SET_BOUNDS: Final = "set_bounds"
+INSTALL: Final = "install"
+ROLL_BACK: Final = "roll_back"
 
-ACTIONS: Final = (TURN_ON, TURN_OFF, SET_REPLICAS, RESTART, ASK, RUN, SET_BOUNDS)
+ACTIONS: Final = (
+    TURN_ON,
+    TURN_OFF,
+    SET_REPLICAS,
+    RESTART,
+    ASK,
+    RUN,
+    SET_BOUNDS,
+    INSTALL,
+    ROLL_BACK,
+)
 
 # Which words an error becomes, the first that fits.
 _CAUSES: Final = (
@@ -248,7 +260,7 @@ class Commands:
             translation_domain=DOMAIN,
             translation_key="right_missing",
             translation_placeholders={
-                **_words_of(view.ref, view),
+                **words_of(view.ref, view),
                 "rule": rule_of(right),
             },
         )
@@ -426,7 +438,7 @@ class Commands:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key=f"{action}_gone",
-                translation_placeholders=_words_of(ref, view),
+                translation_placeholders=words_of(ref, view),
             )
         if not self._home.available:
             raise unreachable(view, action)
@@ -447,7 +459,7 @@ def unreachable(view: WorkloadView, action: str) -> HomeAssistantError:
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=f"{action}_link_down",
-        translation_placeholders=_words_of(view.ref, view),
+        translation_placeholders=words_of(view.ref, view),
     )
 
 
@@ -466,7 +478,7 @@ def in_words(
             translation_domain=DOMAIN,
             translation_key=f"{action}_{cause_of(err)}",
             translation_placeholders={
-                **_words_of(view.ref, view),
+                **words_of(view.ref, view),
                 "error": err.message,
                 "rule": rule_of(right) if right is not None else "–",
             },
@@ -506,7 +518,8 @@ def cause_of(err: KubeError) -> str:
     return next(cause for kind, cause in _CAUSES if isinstance(err, kind))
 
 
-def _words_of(ref: Ref, view: WorkloadView | None) -> dict[str, str]:
+def words_of(ref: Ref, view: WorkloadView | None) -> dict[str, str]:
+    """Return the words that every sentence about a device may use."""
     return {
         "device": view.name if view is not None else ref.name,
         "namespace": ref.namespace,

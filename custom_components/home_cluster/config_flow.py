@@ -42,6 +42,7 @@ from .const import (
     CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
+    CONF_UPDATES,
     CONF_URL,
     CONF_VERIFY_SSL,
     DOMAIN,
@@ -57,6 +58,8 @@ from .forms import (
     kubeconfig_schema,
     options_schema,
     selection_schema,
+    shown_updates,
+    typed_updates,
     words,
 )
 from .kube.client import Client
@@ -387,11 +390,16 @@ class HomeClusterOptionsFlow(OptionsFlowWithReload):
         """Ask what becomes a device from now on."""
         client = open_client(self.hass, self.config_entry.data)
         preview = await _look(self.hass, self.flow_id, client)
+        updates = self.config_entry.options.get(CONF_UPDATES, {})
         refused = None
         if user_input is not None:
             try:
                 options = await preview.check(user_input)
                 interval = user_input[CONF_METRICS_INTERVAL]
+                if CONF_UPDATES in user_input:
+                    options[CONF_UPDATES] = typed_updates(
+                        user_input[CONF_UPDATES], updates
+                    )
             except Refused as err:
                 refused = err
             else:
@@ -402,7 +410,11 @@ class HomeClusterOptionsFlow(OptionsFlowWithReload):
                         CONF_METRICS_INTERVAL: int(interval),
                     }
                 )
-        typed = self.config_entry.options if user_input is None else user_input
+        typed = (
+            {**self.config_entry.options, CONF_UPDATES: shown_updates(updates)}
+            if user_input is None
+            else user_input
+        )
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(

@@ -33,3 +33,13 @@ CONF_NAMESPACES: Final = "namespaces"
 CONF_METRICS_INTERVAL: Final = "metrics_interval"
 METRICS_INTERVAL: Final = 60
 METRICS_INTERVALS: Final = (15, 3600)
+
+# Updates (a part of the entry options).
+CONF_UPDATES: Final = "updates"
+CONF_UPDATE_CHECKS: Final = "update_checks"
+CONF_AUTO_ROLLBACK: Final = "auto_rollback"
+CONF_ALLOW_OWNED: Final = "allow_owned"
+CONF_REGISTRIES: Final = "registries"
+CONF_ADDRESS: Final = "address"
+CONF_USERNAME: Final = "username"
+CONF_PASSWORD: Final = "password"

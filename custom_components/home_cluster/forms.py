@@ -1,15 +1,19 @@
 """The forms of the flows: their fields, and the words around what is wrong with them."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+import re
+from typing import Any, Final
 
 import voluptuous as vol
 
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    ObjectSelector,
+    ObjectSelectorConfig,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -20,14 +24,22 @@ from homeassistant.helpers.selector import (
 
 from .connect import Refused
 from .const import (
+    CONF_ADDRESS,
+    CONF_ALLOW_OWNED,
+    CONF_AUTO_ROLLBACK,
     CONF_CA,
     CONF_CONTEXT,
     CONF_KUBECONFIG,
     CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
+    CONF_PASSWORD,
+    CONF_REGISTRIES,
     CONF_TOKEN,
+    CONF_UPDATE_CHECKS,
+    CONF_UPDATES,
     CONF_URL,
+    CONF_USERNAME,
     CONF_VERIFY_SSL,
     METRICS_INTERVAL,
     METRICS_INTERVALS,
@@ -37,9 +49,42 @@ from .const import (
 )
 
 _NO_WORDS: Final = dict.fromkeys(
-    ("contexts", "detail", "existing", "fingerprint", "namespaces", "url", "yaml"), ""
+    (
+        "contexts",
+        "detail",
+        "existing",
+        "fingerprint",
+        "namespaces",
+        "registry",
+        "url",
+        "yaml",
+    ),
+    "",
 )
 _MULTILINE: Final = TextSelector(TextSelectorConfig(multiline=True))
+
+_REGISTRY: Final = re.compile(r"(?:http://)?[A-Za-z0-9._-]+(?::\d{1,5})?")
+
+_UPDATES: Final = vol.Schema(
+    {
+        vol.Required(CONF_UPDATE_CHECKS, default=True): BooleanSelector(),
+        vol.Required(CONF_AUTO_ROLLBACK, default=True): BooleanSelector(),
+        vol.Required(CONF_ALLOW_OWNED, default=False): BooleanSelector(),
+        vol.Optional(CONF_REGISTRIES, default=[]): ObjectSelector(
+            ObjectSelectorConfig(
+                multiple=True,
+                label_field=CONF_ADDRESS,
+                description_field=CONF_USERNAME,
+                translation_key=CONF_REGISTRIES,
+                fields={
+                    CONF_ADDRESS: {"required": True, "selector": {"text": {}}},
+                    CONF_USERNAME: {"selector": {"text": {}}},
+                    CONF_PASSWORD: {"selector": {"text": {"type": "password"}}},
+                },
+            )
+        ),
+    }
+)
 
 TOKEN_SCHEMA: Final = vol.Schema(
     {
@@ -109,8 +154,49 @@ def options_schema(namespaces: Sequence[str]) -> vol.Schema:
                     mode=NumberSelectorMode.BOX,
                 )
             ),
+            # Left out by scripts that change the selection only.
+            vol.Optional(CONF_UPDATES): section(_UPDATES, {"collapsed": True}),
         }
     )
+
+
+def shown_updates(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a form may show of the updates' options: no password leaves the entry."""
+    return {
+        **updates,
+        CONF_REGISTRIES: [
+            {key: text for key, text in one.items() if key != CONF_PASSWORD}
+            for one in updates.get(CONF_REGISTRIES, ())
+        ],
+    }
+
+
+def typed_updates(
+    typed: Mapping[str, Any], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the updates' options as they were typed; a password that was left empty stays as it was.
+
+    Raises `Refused` for what is no address of a registry.
+    """
+    passwords = {
+        (one[CONF_ADDRESS], one.get(CONF_USERNAME, "")): one.get(CONF_PASSWORD, "")
+        for one in before.get(CONF_REGISTRIES, ())
+    }
+    registries = []
+    for one in typed.get(CONF_REGISTRIES, ()):
+        address = one[CONF_ADDRESS].strip().removeprefix("https://").rstrip("/")
+        if not _REGISTRY.fullmatch(address):
+            raise Refused("bad_registry", CONF_UPDATES, registry=address)
+        username = one.get(CONF_USERNAME, "").strip()
+        password = one.get(CONF_PASSWORD, "").strip()
+        registries.append(
+            {
+                CONF_ADDRESS: address,
+                CONF_USERNAME: username,
+                CONF_PASSWORD: password or passwords.get((address, username), ""),
+            }
+        )
+    return {**typed, CONF_REGISTRIES: registries}
 
 
 def errors(refused: Refused | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
 from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
+from .firmware import Firmware
 from .flailing import Flailing
 from .guard import Guard
 from .judge import Judge
@@ -126,6 +127,7 @@ class Hub:
         self.stats = Stats(self)
         self.peace = Peace(self)
         # What is built on devices; each is told of every change.
+        self.firmware = Firmware(self)
         self._parts: tuple[Part, ...] = (
             self.boots,
             self.chronicle,
@@ -138,6 +140,7 @@ class Hub:
             Flailing(hass, entry),
             mending,
             self.guard,
+            self.firmware,
         )
         self._linked = dt_util.utcnow()
         self._begun = False
@@ -199,6 +202,11 @@ class Hub:
         if view.hints.protected and control in (Control.POWER, Control.RUN):
             return False
         return self.rights.may(view, control)
+
+    def offers(self, ref: Ref, control: Control) -> bool:
+        """Say whether a workload may be controlled so."""
+        device = self.roster.devices.get(key_of(ref))
+        return device is not None and self.may(device, control)
 
     async def power(self, ref: Ref, on: bool, context: Context | None = None) -> None:
         """Switch a workload on or off."""
@@ -273,6 +281,7 @@ class Hub:
         """
         await self.counts.load()
         await self.remembered.load()
+        await self.firmware.load()
         if await self.client.cluster_uid() != self.cluster_uid:
             raise OtherCluster
         await self._oversight.look()
@@ -338,6 +347,7 @@ class Hub:
         await self.cluster.stop()
         await self.counts.save()
         await self.remembered.save()
+        await self.firmware.save()
 
     async def _wait_synced(self) -> None:
         if not await self.cluster.wait_synced(SYNC_TIMEOUT):

@@ -161,14 +161,19 @@ class Oversight:
         """Try changes for as long as a start may take; what is not decided then is tried later."""
         try:
             async with asyncio.timeout(TRIAL_PATIENCE):
-                await self.try_changes()
+                await self.try_changes(at_first=True)
         except TimeoutError:
             self._rights.doubtful = True
 
-    async def try_changes(self) -> bool:
-        """Find out by dry runs what admission policies let change; say whether any does."""
+    async def try_changes(self, *, at_first: bool = False) -> bool:
+        """Find out by dry runs what admission policies let change; say whether any does.
+
+        `at_first` leaves out what may come a moment later.
+        """
         trials = [
-            trial for view in self._views() for trial in self._rights.trials(view)
+            trial
+            for view in self._views()
+            for trial in self._rights.trials(view, at_first=at_first)
         ]
         gate = asyncio.Semaphore(AT_ONCE)
 

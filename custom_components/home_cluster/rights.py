@@ -9,11 +9,14 @@ from .kube.client import (
     Bounds,
     bounds_patch,
     cordon_patch,
+    image_patch,
     node_selector_patch,
 )
 from .kube.metrics import GROUP
 from .kube.resources import RESOURCES
+from .kube.revisions import history_of
 from .kube.schema import Kind, Ref
+from .model.updates import with_version
 from .model.views import Control, Need, NodeView, WorkloadView
 from .scope import READ_VERBS, Scope, scope
 
@@ -40,6 +43,9 @@ _ROLLOUT: Final = {
     }
 }
 
+# Tried instead of a version that there is: what an image may be changed to must not depend on a registry.
+_TRIED_TAG: Final = "home-cluster-dry-run"
+
 type Right = tuple[str, str, str]
 type Trial = tuple[Ref, Control | Need, Mapping[str, Any]]
 
@@ -61,6 +67,11 @@ def scaler_of(view: WorkloadView) -> Ref | None:
     return Ref(Kind.AUTOSCALER, view.ref.namespace, view.autoscaler.name)
 
 
+def history_right(kind: Kind) -> Right:
+    """Return verb, group and resource of reading what a workload was before."""
+    return ("list", "apps", history_of(kind))
+
+
 def rule_of(right: Right) -> str:
     """Return the rule that gives a right, for a Role, in a line."""
     verb, group, resource = right
@@ -78,8 +89,8 @@ _COMMANDS: Final = (
     *(patch_right(kind) for kind in sorted(ROLLING | SUSPENDABLE)),
     patch_right(Kind.AUTOSCALER),
 )
-# Read when an entity needs them; without them it is not there, which is no fault.
-_ON_DEMAND: Final = (POD_FIGURES,)
+# Read when an entity or a command needs them; without them it is not there, which is no fault.
+_ON_DEMAND: Final = (POD_FIGURES, *sorted({history_right(kind) for kind in ROLLING}))
 _OF_CLUSTER: Final = (NODE_FIGURES, STATS, CORDON)
 _READS: Final = tuple(
     (verb, resource.group, resource.plural)
@@ -162,6 +173,8 @@ class Rights:
                 return self.may_evict(namespace) or self.may_patch(view.ref, control)
             case Control.RUN if kind is Kind.CRON_JOB:
                 return self._has(RUN, namespace)
+            case Control.UPDATE if kind in ROLLING:
+                return self.may_patch(view.ref, control)
             case _:
                 return False
 
@@ -203,10 +216,17 @@ class Rights:
             (ref, control), False
         )
 
-    def trials(self, view: WorkloadView | NodeView) -> Iterable[Trial]:
+    def may_read_history(self, ref: Ref) -> bool:
+        """Say whether what a workload was before may be read."""
+        return self._has(history_right(ref.kind), ref.namespace)
+
+    def trials(
+        self, view: WorkloadView | NodeView, *, at_first: bool = False
+    ) -> Iterable[Trial]:
         """Yield the changes to try by dry runs, those that are needed and not decided yet.
 
-        Admission policies are seen by neither kind of access review.
+        Admission policies are seen by neither kind of access review. `at_first` leaves out what a start
+        need not wait for: images, which every device has.
         """
         if isinstance(view, NodeView):
             node = Ref(Kind.NODE, "", view.name)
@@ -238,6 +258,15 @@ class Rights:
             and (ref, Control.RESTART) not in self._passed
         ):
             yield ref, Control.RESTART, _ROLLOUT
+        if (
+            not at_first
+            and ref.kind in ROLLING
+            and view.image
+            and (view.hints.controls is None or Control.UPDATE in view.hints.controls)
+            and (ref, Control.UPDATE) not in self._passed
+        ):
+            image = with_version(view.image, _TRIED_TAG)
+            yield ref, Control.UPDATE, image_patch(view.container, image)
 
     def tried(self, ref: Ref, control: Control | Need, *, passed: bool) -> None:
         """Keep the outcome of a dry run."""

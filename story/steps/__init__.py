@@ -7,6 +7,7 @@ from . import (
     coming_and_going,
     connect,
     control_plane,
+    firmware,
     growth,
     power,
     power_cut,
@@ -35,6 +36,7 @@ STEPS: Final[tuple[Step, ...]] = tuple(
             *talking.STEPS,
             *actions.STEPS,
             *toddler_proof.STEPS,
+            *firmware.STEPS,
         ),
         key=lambda step: step.number,
     )

@@ -204,6 +204,18 @@ Voice.start = lambda self: None
 """,
     ),
     Sabotage(
+        "firmware that does not run stays",
+        (13,),
+        "13. ",
+        "after the failed update",
+        """
+from .installing import Installer
+async def _leave(self, view):
+    return True
+Installer._undo = _leave
+""",
+    ),
+    Sabotage(
         "the switch says off for a while after a start",
         (10,),
         "The record as a whole",

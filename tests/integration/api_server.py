@@ -32,6 +32,8 @@ _GROUPS: Mapping[str, str] = {
     "cronjobs": "batch",
     "jobs": "batch",
     "horizontalpodautoscalers": "autoscaling",
+    "replicasets": "apps",
+    "controllerrevisions": "apps",
 }
 _KINDS: Mapping[str, str] = {
     "pods": "Pod",
@@ -46,6 +48,8 @@ _KINDS: Mapping[str, str] = {
     "cronjobs": "CronJob",
     "jobs": "Job",
     "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+    "replicasets": "ReplicaSet",
+    "controllerrevisions": "ControllerRevision",
 }
 WORKLOADS = ("deployments", "statefulsets", "daemonsets", "cronjobs", "jobs")
 FOLLOWED = (

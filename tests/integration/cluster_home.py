@@ -18,11 +18,13 @@ SCALES = ("deployments/scale", "statefulsets/scale")
 CONTROL = (
     Rule(("patch",), (*SCALES, "cronjobs", "jobs", "daemonsets")),
     Rule(("create",), ("pods/eviction",)),
+    Rule(("list",), ("replicasets", "controllerrevisions")),
     Rule(("list",), ("pods", "nodes"), group=METRICS),
     Rule(("patch",), ("nodes",)),
     Rule(("create",), ("jobs",)),
     Rule(("patch",), ("horizontalpodautoscalers",)),
 )
+UPDATE = Rule(("patch",), ("deployments", "statefulsets"))
 EVERYTHING = (READ_UID, READ_ALL, *CONTROL)
 READ_ONLY = (READ_UID, READ_ALL)
 
@@ -56,8 +58,13 @@ async def until(
     condition: Callable[[], Any],
     what: str = "",
     seconds: float = 10,
+    *,
+    settle: bool = True,
 ) -> Any:
-    """Wait until the condition holds; fail with what was last seen."""
+    """Wait until the condition holds; fail with what was last seen.
+
+    Without `settle` something is under way that Home Assistant would be waited for.
+    """
     # By a thread and its clock: tests may hold the loop's still.
     end = real_monotonic() + seconds
     while not (seen := condition()):
@@ -66,7 +73,8 @@ async def until(
                 f"waited {seconds} s for {what or condition}, last seen: {seen!r}"
             )
         await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.003)
-        await hass.async_block_till_done()
+        if settle:
+            await hass.async_block_till_done()
     return seen
 
 

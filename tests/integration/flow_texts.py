@@ -12,7 +12,12 @@ import voluptuous as vol
 
 from custom_components.home_cluster.const import DOMAIN
 from homeassistant.components.repairs import RepairsFlow
-from homeassistant.data_entry_flow import FlowHandler, FlowManager, FlowResultType
+from homeassistant.data_entry_flow import (
+    FlowHandler,
+    FlowManager,
+    FlowResultType,
+    section as section_of_a_form,
+)
 from homeassistant.helpers import issue_registry as ir
 
 TEXTS: dict[str, Any] = json.loads(
@@ -61,7 +66,15 @@ def check_result(section: str, result: Mapping[str, Any]) -> None:
         whole(f"{step}.menu_options.{option}")
     schema = result.get("data_schema")
     if kind is FlowResultType.FORM and schema is not None:
-        for key in schema.schema:
+        for key, field in schema.schema.items():
+            if isinstance(field, section_of_a_form):
+                part = f"{step}.sections.{key}"
+                whole(f"{part}.name")
+                whole(f"{part}.description")
+                for inner in field.schema.schema:
+                    whole(f"{part}.data.{inner}")
+                    whole(f"{part}.data_description.{inner}")
+                continue
             whole(f"{step}.data.{key}")
             whole(f"{step}.data_description.{key}")
     for error in (result.get("errors") or {}).values():
@@ -99,7 +112,9 @@ def checked_flows() -> Iterator[None]:
 def suggested(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the form's fields hold when it is shown."""
     values: dict[str, Any] = {}
-    for key in result["data_schema"].schema:
+    for key, field in result["data_schema"].schema.items():
+        if isinstance(field, section_of_a_form):
+            continue
         description = key.description or {}
         if "suggested_value" in description:
             values[str(key)] = description["suggested_value"]

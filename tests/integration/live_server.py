@@ -426,10 +426,19 @@ class LiveServer(ApiServer):
             return web.json_response(
                 {"kind": "Status", "status": "Success"}, status=201
             )
-        changed = merge(obj, body)
+        try:
+            changed = patched(obj, body, request.content_type)
+        except ValueError as err:
+            return _status(422, "Invalid", str(err))
         if not dry:
             self.patches.append((request.path, body))
-            obj = self.put(resource, place, name, spec=changed["spec"])
+            obj = self.put(
+                resource,
+                place,
+                name,
+                spec=changed["spec"],
+                metadata=changed["metadata"],
+            )
             self.reconcile(resource, place, name)
         version = obj["metadata"]["resourceVersion"]
         if part == "/scale":
@@ -565,9 +574,12 @@ def crash_loop(ago: float) -> dict[str, Any]:
     )
 
 
-def home(context: ssl.SSLContext | None = None) -> LiveServer:
+def home[S: LiveServer](
+    context: ssl.SSLContext | None = None,
+    kind: type[S] = LiveServer,  # type: ignore[assignment]
+) -> S:
     """Return a small home that nobody has connected to yet."""
-    server = LiveServer(context, objects=[])
+    server = kind(context, objects=[])
     for name in ("kube-system", "kitchen", "garden"):
         _, obj = namespace(name)
         server.put(
@@ -595,8 +607,35 @@ def home(context: ssl.SSLContext | None = None) -> LiveServer:
     return server
 
 
-def merge(target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch."""
+def patched(obj: dict[str, Any], patch: Any, content_type: str) -> dict[str, Any]:
+    """Apply a patch of any kind, as far as the integration sends it."""
+    if content_type == "application/json-patch+json":
+        result = deepcopy(obj)
+        for step in patch:
+            *way, last = step["path"].strip("/").split("/")
+            place: Any = result
+            for part in way:
+                place = place[int(part) if isinstance(place, list) else part]
+            at: Any = int(last) if isinstance(place, list) else last
+            if step["op"] == "replace":
+                place[at] = step["value"]
+            elif step["op"] == "remove":
+                del place[at]
+            elif place[at] != step["value"]:
+                raise ValueError("the test failed")
+        return result
+    changed: dict[str, Any] = merge(
+        obj, patch, by_name=content_type == "application/strategic-merge-patch+json"
+    )
+    return changed
+
+
+def merge(target: Any, patch: Any, *, by_name: bool = False) -> Any:
+    """Apply a JSON merge patch; or a strategic one, which has lists of things with names."""
+    if by_name and isinstance(patch, list) and isinstance(target, list):
+        known = {one["name"]: one for one in target}
+        named = {one["name"]: merge(known.get(one["name"]), one) for one in patch}
+        return list({**known, **named}.values())
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -604,7 +643,7 @@ def merge(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = merge(result.get(key), value)
+            result[key] = merge(result.get(key), value, by_name=by_name)
     return result
 
 

@@ -15,12 +15,14 @@ from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
 from custom_components.home_cluster.model.happenings import What
+from custom_components.home_cluster.model.owners import Tool
 from custom_components.home_cluster.model.remedies import By
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
 from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
 from custom_components.home_cluster.sensor import LAST_BOOTS, NEXT_RUNS, SENSORS
 from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
+from custom_components.home_cluster.update import UPDATES
 from custom_components.home_cluster.volumes import (
     DISKS,
     VOLUME,
@@ -47,6 +49,7 @@ PLATFORMS = {
         VOLUME_DISK,
     ),
     "switch": (*SWITCHES, *SCHEDULABLE),
+    "update": UPDATES,
 }
 
 # Functions that make errors, and which argument the key is.
@@ -116,6 +119,8 @@ def test_errors_and_texts_agree() -> None:
     """Those named in the code, and those made of an action and a cause."""
     made = {f"{action}_{cause}" for action in ACTIONS for cause in CAUSES}
     made |= {f"{action}_{cause}" for action in NODE_ACTIONS for cause in NODE_CAUSES}
+    made |= {f"owned_by_{tool}" for tool in Tool}
+    made |= {f"update_failed{end}" for end in ("", "_undone", "_not_undone")}
     named = set(constants("translation_key")) - set(EN["issues"])
     assert set(EN["exceptions"]) == made | named
 

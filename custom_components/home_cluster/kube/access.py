@@ -51,6 +51,8 @@ WANTED: Final = (
     Right("patch", "batch", "cronjobs"),
     Right("patch", "batch", "jobs"),
     Right("create", "batch", "jobs"),
+    Right("list", "apps", "replicasets"),
+    Right("list", "apps", "controllerrevisions"),
     Right("create", "", "pods/eviction"),
     Right("delete", "", "pods"),
     Right("get", "", "pods/log"),

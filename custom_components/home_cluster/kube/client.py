@@ -32,6 +32,8 @@ from .wire import decode_list, decode_object
 
 FIELD_MANAGER: Final = "home-cluster"
 MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 JSON: Final = "application/json"
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
@@ -105,6 +107,12 @@ def bounds_patch(bounds: Bounds) -> dict[str, Any]:
     """Return the merge patch that sets the limits of an autoscaler."""
     words = {"minReplicas": bounds.minimum, "maxReplicas": bounds.maximum}
     return {"spec": {word: count for word, count in words.items() if count is not None}}
+
+
+def image_patch(container: str, image: str) -> dict[str, Any]:
+    """Return the strategic merge patch that changes a container's image and nothing else."""
+    containers = [{"name": container, "image": image}]
+    return {"spec": {"template": {"spec": {"containers": containers}}}}
 
 
 class Stream:
@@ -323,10 +331,23 @@ class Client:
         raw = await self._patch(_path(scaler), bounds_patch(bounds))
         return decode_object(scaler.kind, raw)
 
+    async def set_image(self, ref: Ref, container: str, image: str) -> Record:
+        """Have a container of a workload run another image; needs `patch` on the workload."""
+        _expect(ref, _ROLLING)
+        patch = image_patch(container, image)
+        return await self.apply(ref, patch, content_type=STRATEGIC_PATCH)
+
+    async def apply(
+        self, ref: Ref, patch: Mapping[str, Any] | list[Any], *, content_type: str
+    ) -> Record:
+        """Patch an object and return it as it is then."""
+        raw = await self._patch(_path(ref), patch, content_type)
+        return decode_object(ref.kind, raw)
+
     async def dry_run(self, ref: Ref, patch: Mapping[str, Any]) -> bool:
-        """Say whether a merge patch would be let through, by RBAC and by every admission policy."""
+        """Say whether a strategic merge patch would be let through, by RBAC and by every admission policy."""
         try:
-            await self._patch(_path(ref), patch, dryRun="All")
+            await self._patch(_path(ref), patch, STRATEGIC_PATCH, dryRun="All")
         except Forbidden, Invalid:
             return False
         return True
@@ -416,13 +437,19 @@ class Client:
         )
         return raw.decode(errors="replace")
 
-    async def _patch(self, url: str, patch: Mapping[str, Any], **params: str) -> bytes:
+    async def _patch(
+        self,
+        url: str,
+        patch: Mapping[str, Any] | list[Any],
+        content_type: str = MERGE_PATCH,
+        **params: str,
+    ) -> bytes:
         return await self.request(
             "PATCH",
             url,
             params={"fieldManager": FIELD_MANAGER, **params},
             body=msgspec.json.encode(patch),
-            content_type=MERGE_PATCH,
+            content_type=content_type,
         )
 
     @asynccontextmanager

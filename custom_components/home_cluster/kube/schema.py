@@ -117,10 +117,14 @@ class Run(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Container(Struct, frozen=True, gc=False, kw_only=True):
-    """A container of a pod, its spec and status joined by name; `current` is None before any status."""
+    """A container of a pod, its spec and status joined by name; `current` is None before any status.
+
+    `digest` is that by which its image was pulled, "" if it was not or is not known.
+    """
 
     name: str
     image: str
+    digest: str = ""
     role: Role = Role.MAIN
     ready: bool = False
     started: bool = False

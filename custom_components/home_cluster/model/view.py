@@ -23,7 +23,7 @@ def workload_view(situation: Situation) -> WorkloadView:
     workload = situation.workload
     living = [pod for pod in situation.pods if not is_over(pod)]
     desired = _desired(workload)
-    image = workload.template.containers[0][1] if workload.template.containers else ""
+    container, image = (workload.template.containers or (("", ""),))[0]
     scaler = situation.autoscaler
     judged = health(situation)
     volumes = volume_views(situation, judged.reason)
@@ -44,7 +44,9 @@ def workload_view(situation: Situation) -> WorkloadView:
             container.restarts for pod in living for container in pod.containers
         ),
         nodes=tuple(sorted({pod.node for pod in living if pod.node})),
+        container=container,
         image=image,
+        digest=_digest(living, container, image),
         version=parse_image(image).version if image else "",
         started=_started(workload, living),
         autoscaler=scaling(scaler) if scaler is not None else None,
@@ -84,6 +86,19 @@ def _ready(situation: Situation, living: list[Pod]) -> int:
     return sum(
         pod.deleting is None and is_ready(pod) and pod.node not in situation.lost
         for pod in living
+    )
+
+
+def _digest(living: list[Pod], container: str, image: str) -> str:
+    """Return the digest that the pods of the newest image run."""
+    return next(
+        (
+            one.digest
+            for pod in living
+            for one in pod.containers
+            if one.name == container and one.image == image and one.digest
+        ),
+        "",
     )
 
 

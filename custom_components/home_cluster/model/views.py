@@ -200,7 +200,8 @@ class WorkloadView:
 
     `desired` is the number of pods asked for (for a CronJob or Job: 0 if suspended, else 1);
     `power` says whether it is switched on. `ready` counts ready pods, `restarts` the restarts of the
-    pods there are. `nodes` are where they run, sorted. `image` is that of the main container.
+    pods there are. `nodes` are where they run, sorted. `image` is that of the main `container`, `digest`
+    what it was pulled by ("" while no pod tells).
     `autoscaler` is there when an HPA owns the count, `runs` for a CronJob.
     """
 
@@ -214,7 +215,9 @@ class WorkloadView:
     ready: int
     restarts: int
     nodes: tuple[str, ...]
+    container: str
     image: str
+    digest: str
     version: str
     started: datetime | None
     autoscaler: Scaling | None

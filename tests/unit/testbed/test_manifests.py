@@ -121,6 +121,12 @@ def test_what_is_large_is_in_a_file_of_its_own() -> None:
         ("delete", "", "pods"),
         ("patch", "autoscaling", "horizontalpodautoscalers"),
         ("create", "batch", "jobs"),
+        *(
+            ("patch", "apps", kind)
+            for kind in ("deployments", "statefulsets", "daemonsets")
+        ),
+        ("list", "apps", "replicasets"),
+        ("list", "apps", "controllerrevisions"),
     }
 
 

@@ -1,5 +1,6 @@
 """The shape of pods."""
 
+from functools import lru_cache
 from sys import intern
 
 from msgspec import field
@@ -65,6 +66,7 @@ class ContainerStatus(Wire):
     ready: bool = False
     started: bool | None = None
     restart_count: int = 0
+    image_id: str = field(default="", name="imageID")
     state: ContainerState | None = None
     last_state: ContainerState | None = None
 
@@ -94,6 +96,13 @@ class PodMetadata(Metadata):
     labels: PodLabels | None = None
 
 
+@lru_cache(maxsize=512)
+def _digest(image_id: str) -> str:
+    """Return the digest that an image was pulled by; one that was brought in by hand has none."""
+    _, _, digest = image_id.partition("@")
+    return intern(digest)
+
+
 def _container(
     asked: WireContainer, role: Role, statuses: list[ContainerStatus]
 ) -> Container:
@@ -102,6 +111,7 @@ def _container(
             return Container(
                 name=intern(asked.name),
                 image=intern(asked.image),
+                digest=_digest(status.image_id),
                 role=role,
                 ready=status.ready,
                 started=bool(status.started),
