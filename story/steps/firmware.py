@@ -18,6 +18,7 @@ _NOWHERE: Final = "v9.9.9"
 async def firmware(stage: Stage, notes: Notes) -> None:
     """The fridge gets the newest version its hint allows; one that does not exist is taken back."""
     inside = await stage.connected()
+    await _allow(stage, inside)
     await inside.until_said(home.FRIDGE, "update", "unknown", "on", "off", timeout=30)
     old = await _image(stage)
     entity = {"entity_id": inside.entity(home.FRIDGE, "update")}
@@ -65,6 +66,16 @@ async def firmware(stage: Stage, notes: Notes) -> None:
     await inside.house.service("home_cluster.rollback", entity)
     await _runs(stage, notes, old, "after the rollback")
     await inside.until_said(home.FRIDGE, "update", "on", timeout=5)
+
+
+async def _allow(stage: Stage, inside: Inside) -> None:
+    """Give the account the right to change images in the kitchen, and have it looked at at once."""
+    await stage.apply(home.full_rights(["kitchen"]))
+    with inside.recorder.window("a reload", "unavailable", "unknown", settle=5):
+        await inside.house.rest(
+            "POST", f"/api/config/config_entries/entry/{inside.entry_id}/reload"
+        )
+        await inside.until("the entry is loaded", inside.loaded, timeout=30)
 
 
 def _percentages(inside: Inside, since: float) -> list[int]:

@@ -51,6 +51,16 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
+    await tried(hass, entry)
+
+
+async def tried(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait for the dry runs, which a start does not wait for."""
+    hub = getattr(entry, "runtime_data", None)
+    task = hub._oversight._task if hub is not None else None
+    if task is not None and not task.done():
+        await asyncio.wait([task], timeout=5)
+        await hass.async_block_till_done()
 
 
 async def until(

@@ -17,6 +17,8 @@ from homeassistant.helpers import (
 )
 from tests.integration.api_server import UID
 from tests.integration.cluster_home import (
+    EVERYTHING,
+    UPDATE,
     States,
     attributes,
     device,
@@ -93,6 +95,7 @@ async def test_each_workload_node_and_the_cluster_is_a_device(
 async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) -> None:
     """A changed key would cost every user the entity's history."""
     entry = entry_for(home)
+    home.accounts["person"] = (*EVERYTHING, UPDATE)
     await set_up(hass, entry)
     ids: dict[str, set[str]] = {}
     for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
@@ -144,11 +147,11 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
             "sensor.last_run",
             "sensor.next_run",
         },
-        "daemonset/garden/weather": has_pods,
-        FRIDGE: has_pods | {"number.replicas"},
+        "daemonset/garden/weather": has_pods | {"update.update"},
+        FRIDGE: has_pods | {"number.replicas", "update.update"},
         "node//pi-attic": node,
         "node//pi-cellar": node,
-        "statefulset/kitchen/jazz": has_pods | {"number.replicas"},
+        "statefulset/kitchen/jazz": has_pods | {"number.replicas", "update.update"},
     }
 
 
