@@ -32,6 +32,7 @@ def test_with_nothing_said_it_comes_with_the_integration_and_nothing_else() -> N
     assert not home.of("Deployment") + home.of("Secret") + home.of("Namespace")
     assert home.names("ConfigMap") == {
         f"{NAME}-init",
+        f"{NAME}-integration-layers",
         f"{NAME}-integration-program",
         f"{NAME}-integration-shown",
     }

@@ -1,5 +1,6 @@
 """The integration inside the chart, and the chart as a package."""
 
+import ast
 import base64
 import gzip
 import json
@@ -80,8 +81,34 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "home-cluster"
 
 
-def test_home_assistant_gets_the_very_files_of_the_repository() -> None:
-    assert files() == source()
+def doing(program: bytes) -> str:
+    """What a program does: its syntax without docstrings."""
+    tree = ast.parse(program)
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [  # type: ignore[attr-defined]
+                each
+                for each in body
+                if not (
+                    isinstance(each, ast.Expr)
+                    and isinstance(each.value, ast.Constant)
+                    and isinstance(each.value.value, str)
+                )
+            ]
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("form", ["checkout", "packed"])
+def test_home_assistant_gets_the_repositorys_files_that_do_the_very_same(
+    form: str,
+) -> None:
+    delivered = files() if form == "checkout" else dict(chart_tool.files())
+    for name, content in source().items():
+        if name.endswith(".py"):
+            assert doing(delivered[name]) == doing(content), name
+        else:
+            assert delivered[name] == content
+    assert form == "packed" or delivered.keys() == source().keys()
 
 
 def test_the_packed_chart_holds_them_as_files(packed: Path) -> None:
@@ -113,7 +140,7 @@ def test_from_the_packed_chart_it_comes_compressed_and_is_the_same(
         if path.is_file()
     }
     assert laid == dict(chart_tool.files())
-    assert laid.items() >= source().items()
+    assert laid.keys() >= source().keys()
 
 
 def test_the_packed_chart_is_the_same_to_the_byte_whenever_it_is_made() -> None:
@@ -127,12 +154,11 @@ def test_no_config_map_is_larger_than_600_kb(form: str, ready: Path) -> None:
         size = sum(len(text.encode()) for text in each.get("data", {}).values()) + sum(
             len(base64.b64decode(text)) for text in each.get("binaryData", {}).values()
         )
-        limit = 600_000 if form == "packed" else 1_000_000
-        assert size <= limit, each["metadata"]["name"]
+        assert size <= 600_000, each["metadata"]["name"]
 
 
 @pytest.mark.parametrize(
-    ("form", "limit"), [("checkout", 1_000_000), ("packed", 700_000)]
+    ("form", "limit"), [("checkout", 1_020_000), ("packed", 850_000)]
 )
 def test_a_release_fits_into_its_secret(
     form: str, limit: int, ready: Path, packed: Path

@@ -1,11 +1,13 @@
 """What a device's values become."""
 
+import json
 from typing import Any, Final
 
+import jsonschema
 import pytest
 
-from .chart import Object, Rendered, render
-from .houses import HOUSE, all_presets
+from .chart import CHART, PRESETS, Object, Rendered, render
+from .houses import HOUSE, all_presets, preset
 
 FOREVER: Final = [None, None]
 
@@ -288,6 +290,26 @@ def test_secrets_come_from_secrets() -> None:
         }
     ]
     assert "/run/secrets/a" in {each["mountPath"] for each in container["volumeMounts"]}
+
+
+def test_a_broker_with_users_asks_everybody_for_a_password() -> None:
+    def config(**values: Any) -> str:
+        found = render({"devices": {"mqtt": {"preset": "mosquitto", **values}}})
+        return str(found.one("ConfigMap", "home-mqtt")["data"]["mosquitto.conf"])
+
+    assert "allow_anonymous true" in config()
+    with_users = config(secrets={"login": {"existingSecret": "mqtt-login"}})
+    assert "allow_anonymous false" in with_users
+    assert "password_file /mosquitto/login/passwd" in with_users
+
+
+def test_every_preset_is_written_as_a_user_could_write_it() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    device = {**schema["$defs"]["device"], "$defs": schema["$defs"]}
+    for name in PRESETS:
+        jsonschema.validate(preset(name), device)
+        text = (CHART / f"presets/{name}.yaml").read_text()
+        assert text.startswith("# "), "says first what the program is"
 
 
 def test_the_external_secrets_operator_is_asked() -> None:

@@ -169,6 +169,14 @@ def one(**values: Any) -> dict[str, Any]:
             ),
             "Device fridge: name the Gateway in route.gateway.name.",
         ),
+        (
+            {
+                "devices": {
+                    "mqtt": {"preset": "mosquitto", "service": {"type": "LoadBalancer"}}
+                }
+            },
+            "Device mqtt: it would be open to your whole LAN without a password. Give it secrets.login (presets/mosquitto.yaml says how)",
+        ),
         # ── the house
         ({"zones": {"Hall": {}}}, "Zone Hall: a zone's name is made of up to 30"),
         (

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from .chart import render
+from .chart import Values, render
 from .houses import HOUSE
 from .network import Place, Pod, Walls
 
@@ -99,6 +99,40 @@ def test_every_other_way_is_closed(
     assert not walls.reach(place(walls, source), place(walls, target), port)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        HOUSE,
+        {"cluster": {"lan": [], "gateways": []}, **HOUSE},
+        {
+            "cluster": {"lan": [], "gateways": []},
+            "homeAssistant": {"network": {"mode": "host"}},
+            **HOUSE,
+        },
+        {
+            "cluster": {"lan": [], "gateways": []},
+            "access": {"only": True},
+            "zones": HOUSE["zones"],
+            "devices": {
+                "mqtt": HOUSE["devices"]["mqtt"],
+                "bridge": {
+                    "image": "a/b:1",
+                    "usb": {"network": "tcp://slzb:6638"},
+                    "connects": ["mqtt"],
+                },
+            },
+        },
+    ],
+)
+def test_no_rule_is_without_peers_for_that_would_let_everybody_through(
+    values: Values,
+) -> None:
+    for policy in render(values).of("NetworkPolicy"):
+        for way, side in (("ingress", "from"), ("egress", "to")):
+            for rule in policy["spec"].get(way, ()):
+                assert rule[side], policy["metadata"]["name"]
+
+
 def test_names_are_looked_up_by_the_houses_own_pods_only(walls: Walls) -> None:
     for name in ("mqtt", "zigbee", "jazz", "nightly", "homeless", ASSISTANT):
         assert walls.reach(walls.pod(name), DNS, 53, "UDP")
@@ -114,7 +148,11 @@ def test_pods_that_are_none_of_ours_are_left_alone_in_the_releases_own_namespace
 def test_a_broker_that_is_opened_to_the_lan_is_open_to_no_other_pod() -> None:
     values = {
         "devices": {
-            "mqtt": {"preset": "mosquitto", "service": {"type": "LoadBalancer"}}
+            "mqtt": {
+                "preset": "mosquitto",
+                "service": {"type": "LoadBalancer"},
+                "secrets": {"login": {"existingSecret": "mqtt-login"}},
+            }
         }
     }
     walls = Walls(render(values))

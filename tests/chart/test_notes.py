@@ -66,10 +66,10 @@ def notes(folder: Path, values: Values) -> str:
         (
             {
                 "devices": {
-                    "mqtt": {"preset": "mosquitto", "service": {"type": "LoadBalancer"}}
+                    "red": {"preset": "node-red", "service": {"type": "LoadBalancer"}}
                 }
             },
-            ["Device mqtt is open to your LAN and has no secret"],
+            ["Device red is open to your LAN and has no secret"],
         ),
         (
             {"devices": {"tv": {"image": "a/b:1", "hostNetwork": True}}},

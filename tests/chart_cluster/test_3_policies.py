@@ -284,6 +284,7 @@ def _pod(job: Patch) -> Patch:
         lambda job: _pod(job).update(automountServiceAccountToken=True),
         lambda job: job["spec"].update(parallelism=40, completions=40),
         lambda job: job["spec"].update(activeDeadlineSeconds=999999),
+        lambda job: job["spec"].pop("activeDeadlineSeconds"),
         lambda job: job["spec"].update(ttlSecondsAfterFinished=999999),
         lambda job: (
             job["spec"]["template"]

@@ -61,9 +61,19 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 {{- toJson $files }}
 {{- end }}
 
-{{/* The ConfigMap that a file of the integration lies in: its program, or what is shown. Input: path. */}}
+{{/* The ConfigMap that a file of the integration lies in: its lower layers, its program, or what is shown. Input: path. */}}
 {{- define "home-cluster.integration.part" -}}
-{{- regexMatch "^(translations|frontend|brand)/" .path | ternary "shown" "program" }}
+{{- if regexMatch "^(translations|frontend|brand)/" .path }}shown{{ else if regexMatch "^(kube|model|registry|voice)/" .path }}layers{{ else }}program{{ end }}
+{{- end }}
+
+{{/* A file of the integration. Programs come without their comments and docstrings: a release must fit into one Secret. Input: root, path. */}}
+{{- define "home-cluster.integration.text" -}}
+{{- $text := .root.Files.Get (printf "files/home_cluster/%s" .path) }}
+{{- if hasSuffix ".py" .path }}
+{{- $text = regexReplaceAll "(?m)^([ \\t]*)\"\"\"(?s:.*?)\"\"\"[ \\t]*$" $text "${1}\"\"" }}
+{{- $text = regexReplaceAll "(?m)^[ \\t]*#.*\n" $text "" }}
+{{- end }}
+{{- toRawJson $text }}
 {{- end }}
 
 {{/* A hash of all that the integration is. */}}

@@ -183,7 +183,7 @@ volumes:
     projected:
       sources:
         {{- $files := include "home-cluster.integration.files" . | fromJson }}
-        {{- range $part := list "program" "shown" }}
+        {{- range $part := list "layers" "program" "shown" }}
         - configMap:
             name: {{ $name }}-integration-{{ $part }}
             items:

@@ -51,6 +51,14 @@
 {{- /* A digest of the preset's tag means nothing for another tag. */}}
 {{- if not $given.image.digest }}{{ $_ := unset $preset.image "digest" }}{{ end }}
 {{- end }}
+{{- /* A preset's secret counts once somebody says which Secret it is; then files for it take the others' place. */}}
+{{- range $secret, $_ := $preset.secrets }}
+{{- if hasKey ($given.secrets | default dict) $secret }}
+{{- $_ := set $preset "config" (mustMergeOverwrite ($preset.config | default dict) (get ($preset.configWith | default dict) $secret | default dict)) }}
+{{- else }}
+{{- $_ := unset $preset.secrets $secret }}
+{{- end }}
+{{- end }}
 {{- /* Who says where a volume comes from says it instead of the preset. */}}
 {{- $kinds := list "size" "existingClaim" "nfs" "emptyDir" "hostPath" }}
 {{- range $entry, $volume := $given.storage }}

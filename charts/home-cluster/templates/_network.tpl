@@ -1,5 +1,27 @@
 {{/* Who may talk to whom. */}}
 
+{{/* One rule of a NetworkPolicy; nothing where there are no peers, for a rule without any lets everybody through. Input: side (from, to), peers, ports, why. */}}
+{{- define "home-cluster.rule" -}}
+{{- if trim .peers }}
+{{- with .why }}
+# {{ . }}
+{{- end }}
+- {{ .side }}:
+    {{- trim .peers | nindent 4 }}
+  {{- with trim (.ports | default "") }}
+  ports:
+    {{- . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Addresses as peers: ranges as they are, single ones as ranges of one. Input: a list. */}}
+{{- define "home-cluster.address-peers" -}}
+{{- range . }}
+- ipBlock: {cidr: {{ contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) }}}
+{{- end }}
+{{- end }}
+
 {{/* The ranges of the LAN as peers of a NetworkPolicy, without the cluster's own pods and services where those lie within. Input: root, ranges. */}}
 {{- define "home-cluster.lan-peers" -}}
 {{- $cluster := .root.Values.cluster }}
@@ -56,9 +78,7 @@
 {{- if and .Values.homeAssistant.enabled (not .Values.access.only) }}
 {{- if eq .Values.homeAssistant.network.mode "host" }}
 {{- include "home-cluster.lan-peers" (dict "root" . "ranges" .Values.cluster.lan) }}
-{{- range .Values.cluster.nodeAddresses }}
-- ipBlock: {cidr: {{ contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) }}}
-{{- end }}
+{{- include "home-cluster.address-peers" .Values.cluster.nodeAddresses }}
 {{- else }}
 {{- include "home-cluster.pod-peer" (dict "root" . "namespace" .Release.Namespace "component" "home-assistant") }}
 {{- end }}
@@ -89,52 +109,30 @@
 {{- $root := .root }}
 {{- $device := .device }}
 {{- $devices := .devices }}
+{{- $lan := include "home-cluster.lan-peers" (dict "root" $root "ranges" $root.Values.cluster.lan) }}
+{{- $internet := eq ($device.internet | default $device.zoneSettings.internet) "allow" }}
 {{- $targets := $device.connects }}
 {{- if and $device.vault $root.Values.vault.device }}{{ $targets = append $targets $root.Values.vault.device }}{{ end }}
 {{- range $target := uniq $targets }}
 {{- if eq $target "home-assistant" }}
-- to:
-    {{- include "home-cluster.pod-peer" (dict "root" $root "namespace" $root.Release.Namespace "component" "home-assistant") | nindent 4 }}
-  ports: [{port: 8123, protocol: TCP}]
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (include "home-cluster.pod-peer" (dict "root" $root "namespace" $root.Release.Namespace "component" "home-assistant")) "ports" "- {port: 8123, protocol: TCP}") }}
 {{- else }}
 {{- $other := get $devices $target }}
-{{- $ports := include "home-cluster.policy-ports" (dict "device" $other) | trim }}
-- to:
-    {{- include "home-cluster.pod-peer" (dict "root" $root "namespace" $other.namespace "component" $target) | nindent 4 }}
-  {{- with $ports }}
-  ports:
-    {{- . | nindent 4 }}
-  {{- end }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (include "home-cluster.pod-peer" (dict "root" $root "namespace" $other.namespace "component" $target)) "ports" (include "home-cluster.policy-ports" (dict "device" $other))) }}
 {{- end }}
 {{- end }}
 {{- with ($device.usb | default dict).network }}
 {{- $url := urlParse . }}
 {{- $address := regexReplaceAll ":[0-9]+$" $url.host "" }}
-{{- $port := regexFind "[0-9]+$" $url.host }}
-- to:
-    {{- if regexMatch "^[0-9.]+$" $address }}
-    - ipBlock: {cidr: {{ $address }}/32}
-    {{- else }}
-    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" $root.Values.cluster.lan) | trim | nindent 4 }}
-    {{- end }}
-  {{- with $port }}
-  ports: [{port: {{ int . }}, protocol: TCP}]
-  {{- end }}
+{{- $peers := ternary (include "home-cluster.address-peers" (list $address)) $lan (regexMatch "^[0-9.]+$" $address) }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" $peers "ports" (printf "- {port: %s, protocol: TCP}" (regexFind "[0-9]+$" $url.host))) }}
 {{- end }}
 {{- if and $device.vault (not $root.Values.vault.device) }}
-- to:
-    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" $root.Values.cluster.lan) | trim | nindent 4 }}
-    {{- if eq ($device.internet | default $device.zoneSettings.internet) "deny" }}
-    {{- include "home-cluster.internet-peer" $root | nindent 4 }}
-    {{- end }}
-  ports: [{port: {{ regexFind "[0-9]+$" (urlParse $root.Values.vault.address).host | default "443" | int }}, protocol: TCP}]
+{{- $port := regexFind "[0-9]+$" (urlParse $root.Values.vault.address).host | default "443" }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (printf "%s\n%s" $lan (include "home-cluster.internet-peer" $root)) "ports" (printf "- {port: %s, protocol: TCP}" $port)) }}
 {{- end }}
-{{- if eq ($device.internet | default $device.zoneSettings.internet) "allow" }}
-- to:
-    {{- include "home-cluster.internet-peer" $root | nindent 4 }}
+{{- if $internet }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (include "home-cluster.internet-peer" $root)) }}
 {{- end }}
-{{- with concat ($device.zoneSettings.lan | default list) ($device.lan | default list) | uniq }}
-- to:
-    {{- include "home-cluster.lan-peers" (dict "root" $root "ranges" .) | trim | nindent 4 }}
-{{- end }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (include "home-cluster.lan-peers" (dict "root" $root "ranges" (concat ($device.zoneSettings.lan | default list) ($device.lan | default list) | uniq)))) }}
 {{- end }}

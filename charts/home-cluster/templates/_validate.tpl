@@ -188,6 +188,9 @@ vault.device: there is no device {{ . | quote }}.
 {{ $who }}: secrets.{{ $secretName }} is given to nobody. Set path (files) or env.
 {{- end }}
 {{- end }}
+{{- if and $device.lanExposed $device.lanNeeds (not (hasKey $device.secrets ($device.lanNeeds | default ""))) }}
+{{ $who }}: it would be open to your whole LAN without a password. Give it secrets.{{ $device.lanNeeds }} (presets/{{ $device.preset }}.yaml says how), or service.type ClusterIP.
+{{- end }}
 {{- if and $device.vault (not (or $root.Values.vault.address $root.Values.vault.device)) }}
 {{ $who }}: it wants secrets from a vault. Set vault.address or vault.device.
 {{- end }}
