@@ -35,7 +35,7 @@ energy:
 my:
 system_health:
 conversation:
-automation:
+automation: !include automations.yaml
 script:
 scene:
 recorder:
@@ -159,6 +159,7 @@ class House(HouseClient):
             return
         storage.mkdir(parents=True)
         (self.config / "configuration.yaml").write_text(_CONFIGURATION)
+        (self.config / "automations.yaml").write_text("[]\n")
         (storage / "http").write_text(json.dumps(_http_settings(self.port)))
         (storage / "onboarding").write_text(json.dumps(_ANSWERED))
         if self._integration:

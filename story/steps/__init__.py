@@ -4,6 +4,7 @@ from typing import Final
 
 from . import (
     actions,
+    automations,
     coming_and_going,
     connect,
     control_plane,
@@ -37,6 +38,7 @@ STEPS: Final[tuple[Step, ...]] = tuple(
             *actions.STEPS,
             *toddler_proof.STEPS,
             *firmware.STEPS,
+            *automations.STEPS,
         ),
         key=lambda step: step.number,
     )

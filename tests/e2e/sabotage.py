@@ -216,6 +216,26 @@ Installer._undo = _leave
 """,
     ),
     Sabotage(
+        "crashes are kept secret",
+        (19,),
+        "19. ",
+        "did not tell of crashed",
+        """
+from .chronicle import Chronicle
+Chronicle.tell = lambda self, device, happening, key="event": None
+""",
+    ),
+    Sabotage(
+        "what a device is there for does not matter",
+        (20,),
+        "20. ",
+        "status did not become degraded",
+        """
+from .serving import Serving
+Serving.unserved = lambda self, ref: ()
+""",
+    ),
+    Sabotage(
         "the switch says off for a while after a start",
         (10,),
         "The record as a whole",

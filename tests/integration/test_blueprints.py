@@ -12,17 +12,28 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
+from custom_components.home_cluster.const import DOMAIN
 from homeassistant.components.blueprint import BLUEPRINT_SCHEMA, Blueprint
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
-from tests.integration.cluster_home import entity_id, entry_for, set_up, state, until
+from tests.integration.api_server import UID
+from tests.integration.cluster_home import (
+    device,
+    entity_id,
+    entry_for,
+    set_up,
+    state,
+    until,
+)
 from tests.integration.live_server import LiveServer
 
 FOLDER = Path(__file__).parents[2] / "blueprints" / "automation" / "home_cluster"
 FILES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 FRIDGE = "deployment/kitchen/fridge"
+JAZZ = "statefulset/kitchen/jazz"
 
 
 @pytest.fixture
@@ -76,10 +87,15 @@ async def test_tells_when_a_device_fails_and_when_it_works_again(
         "tell_when_a_device_fails.yaml",
         devices={"entity_id": entity_id(hass, f"{FRIDGE}/status")},
         patience={"seconds": 0},
+        lines=3,
         tell=[
             {
                 "action": "notify.phone",
-                "data": {"title": "{{ title }}", "message": "{{ message }}"},
+                "data": {
+                    "title": "{{ title }}",
+                    "message": "{{ message }}",
+                    "log": "{{ log }}",
+                },
             }
         ],
     )
@@ -96,7 +112,11 @@ async def test_tells_when_a_device_fails_and_when_it_works_again(
         home.delete("pods", "kitchen", pod["metadata"]["name"])
     home.reconcile("deployments", "kitchen", "fridge")
     await until(hass, lambda: len(told) == 2, "the good news")
-    assert told[1].data == {"title": "Fridge works again", "message": "It is well."}
+    assert told[1].data == {
+        "title": "Fridge works again",
+        "message": "It is well.",
+        "log": "",
+    }
 
 
 async def test_saves_the_battery(
@@ -119,3 +139,84 @@ async def test_saves_the_battery(
         await until(
             hass, lambda word=word: state(hass, f"{FRIDGE}/power") == word, word
         )
+
+
+def id_of(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str:
+    """Return a device's id."""
+    found = device(hass, entry, key)
+    assert found is not None
+    return found.id
+
+
+async def test_restarts_a_device_when_its_entity_is_unavailable(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """While the device itself runs."""
+    hass.states.async_set("light.hall", "on")
+    await automate(
+        hass,
+        "restart_when_unavailable.yaml",
+        entity="light.hall",
+        device=id_of(hass, entry, JAZZ),
+        lasting="00:00:00",
+        pause="00:00:00",
+    )
+    hass.states.async_set("light.hall", "unavailable")
+    await until(hass, lambda: home.evictions, "the restart")
+    assert len(home.evictions) == 1
+
+
+async def test_tells_of_new_firmware(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """From which version to which."""
+    told = async_mock_service(hass, "notify", "phone")
+    registry = er.async_get(hass)
+    update = registry.async_get_or_create(
+        "update",
+        DOMAIN,
+        f"{UID}/{FRIDGE}/update",
+        config_entry=entry,
+        device_id=id_of(hass, entry, FRIDGE),
+    ).entity_id
+    hass.states.async_set(update, "off")
+    words = "{{ device }}: {{ installed }} to {{ latest }}"
+    await automate(
+        hass,
+        "new_firmware.yaml",
+        devices={"device_id": id_of(hass, entry, FRIDGE)},
+        tell=[{"action": "notify.phone", "data": {"message": words}}],
+    )
+    versions = {"installed_version": "v1.0.0", "latest_version": "v1.1.0"}
+    hass.states.async_set(update, "on", versions)
+    await hass.async_block_till_done()
+    assert [one.data["message"] for one in told] == ["Fridge: v1.0.0 to v1.1.0"]
+
+
+def powers(hass: HomeAssistant) -> list[str | None]:
+    """Return what the switches of the fridge and of jazz say."""
+    return [state(hass, f"{key}/power") for key in (FRIDGE, JAZZ)]
+
+
+async def test_switches_devices_off_at_night(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """By one plan; in the morning they are as they were."""
+    night = dt_util.now() + timedelta(minutes=5)
+    morning = night + timedelta(hours=7)
+    await automate(
+        hass,
+        "night_plan.yaml",
+        devices=[id_of(hass, entry, key) for key in (FRIDGE, JAZZ)],
+        off_at=f"{night:%H:%M}:00",
+        on_at=f"{morning:%H:%M}:00",
+    )
+    async_fire_time_changed(hass, night)
+    await until(hass, lambda: powers(hass) == ["off", "off"], "the night")
+    async_fire_time_changed(hass, morning)
+    await until(hass, lambda: powers(hass) == ["on", "on"], "the morning")
+    assert len(home.pods_of("kitchen", "fridge")) == 2
+    (found,) = hass.states.async_all("automation")
+    await hass.services.async_call(
+        "automation", "turn_off", {"entity_id": found.entity_id}, blocking=True
+    )
