@@ -102,10 +102,6 @@ async def automations(stage: Stage, notes: Notes) -> None:
             "oven_recovered",
             {"trigger": "home_cluster.recovered", "target": by_device},
         )
-        power = {"entity_id": inside.entity(_OVEN, "power")}
-        await made.make(
-            "oven_restarted", {"trigger": "home_cluster.restarted", "target": power}
-        )
         await _conditions(inside, notes, by_device, healthy=True)
         await _crashes(stage, inside, notes, made)
         await _conditions(inside, notes, by_device, healthy=False)
@@ -139,10 +135,27 @@ async def _is_mended(
     await made.until_ran("oven_recovered", timeout=60)
     told = _told(inside, _OVEN)
     notes.ha(f"recovered; told in order: {told}")
+    once = ["failed", "recovered", "rollout_failed"]
     demand(
-        told.count("failed") == told.count("recovered") == 1,
-        f"one failure and one recovery were told as {told}",
+        [told.count(one) for one in once] == [1, 1, 0]
+        and told.count("rollout_started") == told.count("rollout_finished") == 2,
+        f"two rollouts, a failure and a recovery were told as {told}",
     )
+    await _is_restarted(stage, inside, notes, made)
+
+
+async def _is_restarted(
+    stage: Stage, inside: Inside, notes: Notes, made: _Automations
+) -> None:
+    power = {"entity_id": inside.entity(_OVEN, "power")}
+    await made.make(
+        "oven_restarted", {"trigger": "home_cluster.restarted", "target": power}
+    )
+
+    async def alone() -> bool:
+        return len(await stage.witness.pods(_OVEN)) == 1
+
+    await inside.until("the crashing pod is gone", alone, timeout=30)
     before = {pod.uid for pod in await stage.witness.pods(_OVEN)}
     await inside.house.service(
         "button.press", {"entity_id": inside.entity(_OVEN, "restart")}

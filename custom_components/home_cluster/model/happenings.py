@@ -126,7 +126,9 @@ class Past:
         self._desired = view.desired
         self._ends = _ends(situation)
         self._template = _template(situation)
+        self._generation = situation.workload.generation
         self._rolling = False
+        self._old_trouble: str | None = None
         self._runs = _runs(situation)
         self._turning: datetime | None = None
         self._settle(view.health)
@@ -173,11 +175,17 @@ class Past:
     def _rollout_began(
         self, view: WorkloadView, situation: Situation
     ) -> Iterator[Happening]:
-        template = _template(situation)
+        template, generation = _template(situation), situation.workload.generation
         if not template or template == self._template:
             return
+        # Pods and conditions tell it at different moments: of one change of the spec only the first counts.
+        if self._template and generation <= self._generation:
+            return
+        self._generation = generation
         if self._template and view.power:
             self._rolling = True
+            health = self._health
+            self._old_trouble = health.pod if health.problem else None
             yield Happening(
                 what=What.ROLLOUT_STARTED,
                 message=f"Its pods are being replaced, image {view.image}.",
@@ -187,20 +195,18 @@ class Past:
     def _rollout_ended(self, view: WorkloadView) -> Iterator[Happening]:
         if not self._rolling:
             return
-        if view.health.status is Status.RUNNING:
-            what, message = (
-                What.ROLLOUT_FINISHED,
-                "All its pods are of the new template.",
-            )
-        elif view.health.problem:
-            what, message = What.ROLLOUT_FAILED, view.health.message
-        elif view.health.status is not Status.OFF:
-            return
-        else:
+        health = view.health
+        if not health.problem:
+            self._old_trouble = None
+        if health.status in (Status.RUNNING, Status.OFF):
             self._rolling = False
-            return
-        self._rolling = False
-        yield Happening(what=what, message=message, pod=view.health.pod)
+        # It may have had trouble before, and its old pods still have.
+        elif health.problem and health.pod != self._old_trouble:
+            self._rolling = False
+            yield _of(health, What.ROLLOUT_FAILED)
+        if health.status is Status.RUNNING:
+            done = "All its pods are of the new template."
+            yield Happening(what=What.ROLLOUT_FINISHED, message=done)
 
     def _went_wrong(self, health: Health) -> Iterator[Happening]:
         if not health.problem:

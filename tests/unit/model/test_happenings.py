@@ -265,6 +265,34 @@ def test_a_rollout_that_fails_says_why() -> None:
     ]
 
 
+def test_one_change_of_the_template_is_one_rollout() -> None:
+    """Pods, conditions and the generation come by different ways, one before the other."""
+    life = Life(deployment(), pod())
+    behind = deployment(generation=2, observed_generation=2)
+    kinds = [
+        *life.kinds(deployment(generation=2), new_pod(created=NOW), pod()),
+        *life.kinds(behind, new_pod(), pod(), status=Status.UPDATING),
+        *life.kinds(newer_template(deployment()), new_pod(), pod()),
+        *life.kinds(newer_template(deployment()), new_pod()),
+    ]
+    assert kinds == [What.ROLLOUT_STARTED, What.ROLLOUT_FINISHED, What.RESTARTED]
+
+
+def test_trouble_of_before_does_not_make_a_rollout_fail() -> None:
+    """Only that of the new pods does."""
+    bad = {"status": Status.FAILING, "problem": True, "pod": "fridge-abc-1"}
+    newer = newer_template(deployment())
+    life = Life(deployment(), pod(), **bad)
+    assert life.kinds(newer, pod(), **bad) == [What.ROLLOUT_STARTED]
+    assert life.kinds(newer, pod(), new_pod(), **bad) == []
+    worse = {**bad, "pod": "fridge-new-1"}
+    assert life.kinds(newer, pod(), new_pod(), **worse) == [What.ROLLOUT_FAILED]
+    life = Life(deployment(), pod(), **bad)
+    assert life.kinds(newer, pod(), **bad) == [What.ROLLOUT_STARTED]
+    assert life.kinds(newer, pod(), new_pod(), status=Status.UPDATING) == []
+    assert life.kinds(newer, new_pod(), **bad) == [What.ROLLOUT_FAILED]
+
+
 def test_a_rollout_of_a_device_that_is_switched_off_is_none() -> None:
     """There is nothing to replace; switched off in between, it just ends."""
     off = deployment(desired=0, current=0)
