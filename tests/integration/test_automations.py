@@ -17,6 +17,10 @@ import yaml
 from custom_components.home_cluster.condition import CONDITIONS
 from custom_components.home_cluster.const import DOMAIN
 from custom_components.home_cluster.trigger import TRIGGERS
+from homeassistant.components.websocket_api.automation import (
+    async_get_conditions_for_target,
+    async_get_triggers_for_target,
+)
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.helpers import (
     area_registry as ar,
@@ -505,6 +509,31 @@ async def test_home_assistant_shows_them_all_without_a_complaint(
         }
         assert ours == set(keys)
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("kind", ["device", "area", "floor", "label"])
+async def test_the_editor_offers_those_that_fit(house: House, kind: str) -> None:
+    """Of a device those of devices, of a node those of nodes."""
+    await async_setup_component(house.hass, "automation", {})
+    target = house.target(kind)
+    found = await async_get_triggers_for_target(house.hass, target, False)
+    found |= await async_get_conditions_for_target(house.hass, target, False)
+    ours = {one.removeprefix(f"{DOMAIN}.") for one in found if DOMAIN in one}
+    of_devices = {"failed", "recovered", "restarted", "update_failed"}
+    of_devices |= {"is_running", "is_healthy", "is_updating"}
+    assert of_devices <= ours
+    assert not {"node_lost", "node_back", "node_ready"} & ours
+
+
+async def test_the_editor_offers_those_of_nodes_for_a_node(house: House) -> None:
+    """And none that only devices have."""
+    await async_setup_component(house.hass, "automation", {})
+    target = house.target("device", ATTIC)
+    found = await async_get_triggers_for_target(house.hass, target, False)
+    found |= await async_get_conditions_for_target(house.hass, target, False)
+    ours = {one.removeprefix(f"{DOMAIN}.") for one in found if DOMAIN in one}
+    assert {"node_lost", "node_back", "node_ready"} <= ours
+    assert not {"failed", "is_running", "update_available"} & ours
 
 
 @pytest.mark.parametrize(

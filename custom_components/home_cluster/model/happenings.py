@@ -9,7 +9,7 @@ from typing import Final
 from ..kube.schema import Container, Event, Kind, Pod, Role, Run, Workload
 from .case import Case, place
 from .containers import UNSEEN
-from .rollout import newest_template
+from .rollout import newest_template, template_of
 from .situation import Situation, is_over
 from .views import Health, Reason, Status, WorkloadView
 
@@ -128,7 +128,7 @@ class Past:
         self._template = _template(situation)
         self._generation = situation.workload.generation
         self._rolling = False
-        self._old_trouble: str | None = None
+        self._troubled = False
         self._runs = _runs(situation)
         self._turning: datetime | None = None
         self._settle(view.health)
@@ -140,7 +140,7 @@ class Past:
             *self._rescaled(view),
             *self._rollout_began(view, situation),
             *self._went_wrong(view.health),
-            *self._rollout_ended(view),
+            *self._rollout_ended(view, situation),
             *self._restarted(view, situation),
             *self._recovered(view.health),
         ]
@@ -184,29 +184,37 @@ class Past:
         self._generation = generation
         if self._template and view.power:
             self._rolling = True
-            health = self._health
-            self._old_trouble = health.pod if health.problem else None
+            self._troubled = bool(self._health.problem)
             yield Happening(
                 what=What.ROLLOUT_STARTED,
                 message=f"Its pods are being replaced, image {view.image}.",
             )
         self._template = template
 
-    def _rollout_ended(self, view: WorkloadView) -> Iterator[Happening]:
+    def _rollout_ended(
+        self, view: WorkloadView, situation: Situation
+    ) -> Iterator[Happening]:
         if not self._rolling:
             return
         health = view.health
-        if not health.problem:
-            self._old_trouble = None
-        if health.status in (Status.RUNNING, Status.OFF):
-            self._rolling = False
-        # It may have had trouble before, and its old pods still have.
-        elif health.problem and health.pod != self._old_trouble:
-            self._rolling = False
-            yield _of(health, What.ROLLOUT_FAILED)
+        self._troubled = self._troubled and bool(health.problem)
         if health.status is Status.RUNNING:
+            self._rolling = False
             done = "All its pods are of the new template."
             yield Happening(what=What.ROLLOUT_FINISHED, message=done)
+        elif health.status is Status.OFF:
+            self._rolling = False
+        elif health.problem and self._is_to_blame(health, situation):
+            self._rolling = False
+            yield _of(health, What.ROLLOUT_FAILED)
+
+    def _is_to_blame(self, health: Health, situation: Situation) -> bool:
+        """Say whether it is the new pods that have a problem, not the old ones that are still there."""
+        workload = situation.workload
+        for pod in situation.pods:
+            if pod.name == health.pod and isinstance(workload, Workload):
+                return template_of(pod, workload) == self._template
+        return not self._troubled
 
     def _went_wrong(self, health: Health) -> Iterator[Happening]:
         if not health.problem:

@@ -44,10 +44,11 @@ def newest_template(case: Case, workload: Workload) -> str:
     newest = max(
         case.alive, key=lambda pod: (pod.created or case.now, pod.name), default=None
     )
-    return _template(newest, workload) if newest is not None else ""
+    return template_of(newest, workload) if newest is not None else ""
 
 
-def _template(pod: Pod, workload: Workload) -> str:
+def template_of(pod: Pod, workload: Workload) -> str:
+    """Return the hash of the template that a pod was made from."""
     if workload.kind is Kind.DEPLOYMENT:
         return pod.template_hash
     return pod.revision_hash.removeprefix(f"{workload.name}-")
@@ -81,7 +82,7 @@ def subjects(case: Case, workload: Workload, newest: str) -> list[Pod]:
     successors are missing.
     """
     current = [
-        pod for pod in case.alive if not newest or _template(pod, workload) == newest
+        pod for pod in case.alive if not newest or template_of(pod, workload) == newest
     ]
     # A newest template without any pod yet says nothing: until then the old ones are what there is.
     concerned = current or list(case.alive)
@@ -197,14 +198,14 @@ def _updating(case: Case, workload: Workload) -> bool:
     newest = newest_template(case, workload)
     if not case.situation.pods:
         return 0 < workload.updated < min(workload.desired, workload.current)
-    old = [pod for pod in case.alive if newest and _template(pod, workload) != newest]
+    old = [pod for pod in case.alive if newest and template_of(pod, workload) != newest]
     if not old:
         return False
     if workload.kind is Kind.DEPLOYMENT or any(
         case.away(pod) is None for pod in case.leaving
     ):
         return True
-    new = [pod for pod in case.alive if _template(pod, workload) == newest]
+    new = [pod for pod in case.alive if template_of(pod, workload) == newest]
     return any(
         (since := case.ready_since(pod)) is None or not case.passed(since + PATIENCE)
         for pod in new

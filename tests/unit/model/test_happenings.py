@@ -254,7 +254,12 @@ def test_a_rollout_that_fails_says_why() -> None:
     life = Life(deployment(), pod())
     newer = newer_template(deployment())
     life.step(newer, pod())
-    bad = {"status": Status.DEGRADED, "problem": True, "message": "No such image."}
+    bad = {
+        "status": Status.DEGRADED,
+        "problem": True,
+        "message": "No such image.",
+        "pod": "fridge-new-1",
+    }
     told = life.step(newer, pod(), new_pod(ready=False), **bad)
     assert [one.what for one in told] == [What.FAILED, What.ROLLOUT_FAILED]
     assert told[1].message == "No such image."
@@ -279,18 +284,21 @@ def test_one_change_of_the_template_is_one_rollout() -> None:
 
 
 def test_trouble_of_before_does_not_make_a_rollout_fail() -> None:
-    """Only that of the new pods does."""
+    """Only that of the new pods does, or one that no pod has and that is new."""
     bad = {"status": Status.FAILING, "problem": True, "pod": "fridge-abc-1"}
     newer = newer_template(deployment())
     life = Life(deployment(), pod(), **bad)
     assert life.kinds(newer, pod(), **bad) == [What.ROLLOUT_STARTED]
+    assert life.kinds(newer, pod(), new_pod(), status=Status.UPDATING) == []
     assert life.kinds(newer, pod(), new_pod(), **bad) == []
     worse = {**bad, "pod": "fridge-new-1"}
     assert life.kinds(newer, pod(), new_pod(), **worse) == [What.ROLLOUT_FAILED]
-    life = Life(deployment(), pod(), **bad)
-    assert life.kinds(newer, pod(), **bad) == [What.ROLLOUT_STARTED]
+    no_pod = {**bad, "pod": ""}
+    life = Life(deployment(), pod(), **no_pod)
+    assert life.kinds(newer, pod(), **no_pod) == [What.ROLLOUT_STARTED]
+    assert life.kinds(newer, pod(), **no_pod) == []
     assert life.kinds(newer, pod(), new_pod(), status=Status.UPDATING) == []
-    assert life.kinds(newer, new_pod(), **bad) == [What.ROLLOUT_FAILED]
+    assert life.kinds(newer, new_pod(), **no_pod) == [What.ROLLOUT_FAILED]
 
 
 def test_a_rollout_of_a_device_that_is_switched_off_is_none() -> None:
