@@ -64,6 +64,19 @@ def test_nothing_locks_the_user_out(visit: Visit) -> None:
     }
     assert "status" in of_own
     assert not of_own & {"power", "replicas"}
+    own_status = "sensor.home_assistant_status"
+    with pytest.raises(HouseError):
+        visit.service("home_cluster.scale", own_status, replicas=0, force=True)
+    with pytest.raises(HouseError):
+        visit.call(
+            "call_service",
+            domain="home_cluster",
+            service="apply_power_plan",
+            service_data={
+                "devices": [{"entity_id": own_status, "power": False}],
+                "force": True,
+            },
+        )
     with pytest.raises(HouseError):
         visit.service("home_cluster.drain", "binary_sensor.pi_hall_connected")
     assert "unschedulable" not in visit.get("node", HALL, "")["spec"]

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(400)
 
 CONFIG = f"{ASSISTANT}-config"
 BROKER = "home-broker-data"
+LAMP = "Lamp of grandmother"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,14 @@ def test_a_backup_is_made(visit: Visit, kept: Path) -> None:
     visit.call(
         "config/entity_registry/update",
         entity_id="switch.hall_lamp",
-        name="Grandmother's lamp",
+        name=LAMP,
+    )
+    config = folder_of(visit, CONFIG, NAMESPACE)
+    wait_until(
+        "The name on the disk",
+        lambda: LAMP in (config / ".storage" / "core.entity_registry").read_text(),
+        seconds=60,
+        every=1,
     )
     visit.call(
         "backup/generate",
@@ -44,7 +52,7 @@ def test_a_backup_is_made(visit: Visit, kept: Path) -> None:
         include_database=True,
         name="before the end",
     )
-    folder = folder_of(visit, CONFIG, NAMESPACE) / "backups"
+    folder = config / "backups"
 
     def done() -> list[Path]:
         state = visit.call("backup/info")["state"]
@@ -118,8 +126,8 @@ def test_a_new_house_gets_the_old_ones_memory(visit: Visit, kept: Path) -> None:
     visit.wait_states(
         sensor__hall_lamp_status="running", sensor__broker_status="running"
     )
-    lamp = visit.states()["switch.hall_lamp"]
-    assert lamp["attributes"]["friendly_name"] == "Grandmother's lamp"
+    lamp = visit.call("config/entity_registry/get", entity_id="switch.hall_lamp")
+    assert lamp["name"] == LAMP
     # The copy of the device's volume goes back while the device is off.
     visit.cluster.kubectl(
         "scale", "deployment/home-broker", "-n", "home-lighting", "--replicas=0"
