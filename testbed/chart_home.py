@@ -56,12 +56,17 @@ class HouseInPod(HouseClient):
         """Answer the first start's other questions, as a person who skips them."""
         await self.rest("POST", "/api/onboarding/core_config", {})
         await self.rest("POST", "/api/onboarding/analytics", {})
+        # This one hands out a code to sign in with, so it wants whoever signed in by a password.
+        token, self.token = self.token, self.credentials["access_token"]
         site = f"{self.url}/"
-        await self.rest(
-            "POST",
-            "/api/onboarding/integration",
-            {"client_id": site, "redirect_uri": site},
-        )
+        try:
+            await self.rest(
+                "POST",
+                "/api/onboarding/integration",
+                {"client_id": site, "redirect_uri": site},
+            )
+        finally:
+            self.token = token
 
     @property
     def pod(self) -> dict[str, Any]:

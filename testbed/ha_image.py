@@ -39,6 +39,8 @@ _INTEGRATIONS: Final = (
     *("default_config", "automation", "scene", "script", "system_log", "tts"),
     *("backup", "frontend", "http", "met", "onboarding", "person", "recorder"),
     *("google_translate", "radio_browser", "shopping_list", "todo", "zone"),
+    # Home Assistant sets these up for whoever may come.
+    *("infrared", "radio_frequency"),
 )
 _STUBS: Final = Path(__file__).with_name("stubs")
 _STOOD_IN: Final = frozenset({"pymicro-vad", "pyspeex-noise"})

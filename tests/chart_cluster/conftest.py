@@ -20,6 +20,7 @@ def visit() -> Iterator[Visit]:
         house.home.prepare(HALL)
         house.home.install(house.values)
         try:
+            house.enter()
             yield house
         finally:
             house.close()

@@ -12,7 +12,6 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_home_assistant_is_connected_to_its_own_cluster(visit: Visit) -> None:
     """Nobody configured anything."""
-    visit.enter()
     entry = visit.entry()
     assert entry["source"] == "import"
     assert visit.state("binary_sensor.kubernetes_reachable") == "on"

@@ -39,9 +39,10 @@ def test_a_backup_is_made(visit: Visit, kept: Path) -> None:
         name=LAMP,
     )
     config = folder_of(visit, CONFIG, NAMESPACE)
+    registry = config / ".storage" / "core.entity_registry"
     wait_until(
         "The name on the disk",
-        lambda: LAMP in (config / ".storage" / "core.entity_registry").read_text(),
+        lambda: registry.exists() and LAMP in registry.read_text(),
         seconds=60,
         every=1,
     )
