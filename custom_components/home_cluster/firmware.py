@@ -259,6 +259,10 @@ class Firmware(Part):
         """Bring back what a device was before: its previous revision, or one of this number."""
         return await self._installer.rollback(ref, number)
 
+    def may_roll_back(self, ref: Ref) -> bool:
+        """Say whether what a device was before can be brought back from here, as far as is known."""
+        return self._installer.may_roll_back(ref)
+
     async def history(self, ref: Ref) -> list[Revision]:
         """Return what a device was before, the newest first."""
         return await self._installer.history(ref)

@@ -115,19 +115,20 @@ class Hub:
             lambda name: reboot_told(self.cluster.store(Kind.EVENT), name),
         )
         self.node_commands = NodeCommands(self)
+        self.firmware = Firmware(self)
         mending = Mending(
             hass,
             entry,
             self.rights,
             situation=self._situation,
             expires=self._expires,
+            may_roll_back=self.firmware.may_roll_back,
         )
         self.guard = Guard(self)
         self.schedules = Schedules(self)
         self.stats = Stats(self)
         self.peace = Peace(self)
         # What is built on devices; each is told of every change.
-        self.firmware = Firmware(self)
         self._parts: tuple[Part, ...] = (
             self.boots,
             self.chronicle,

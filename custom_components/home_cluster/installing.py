@@ -119,6 +119,17 @@ class Installer:
         with in_words(view, ROLL_BACK, history_right(ref.kind)):
             return await revisions(self._home.client, ref, view.uid)
 
+    def may_roll_back(self, ref: Ref) -> bool:
+        """Say whether it is of use to ask for a rollback, as far as can be known without asking the cluster."""
+        record = self._home.index.workload(ref)
+        return (
+            ref not in self._running
+            and record is not None
+            and self._home.offers(ref, Control.UPDATE)
+            and self._home.rights.may_read_history(ref)
+            and (self._allows_owned or takes_our_images(record))
+        )
+
     async def rollback(self, ref: Ref, number: int | None = None) -> dict[str, Any]:
         """Bring back what a device was before: its previous revision, or one of this number."""
         view = self._want(ref, ROLL_BACK)

@@ -17,14 +17,15 @@ from homeassistant.util import dt as dt_util
 from .const import CONF_METHOD, CONF_STATIC, DOMAIN, METHOD_TOKEN
 from .devices import Device, DeviceView
 from .kube.access import Missing
-from .kube.schema import Pod, Ref
+from .kube.schema import Kind, Pod, Ref, Workload
 from .model.case import SETTLE
-from .model.situation import Situation, is_over
+from .model.situation import Situation, condition, is_over
 from .model.views import Reason, WorkloadView
 from .parts import Part
 from .rights import DELETE, Rights
 
 STUCK_POD: Final = "stuck_pod"
+WEDGED: Final = "wedged_rollout"
 CREDENTIAL: Final = "credential_expiring"
 
 # What a repair's flow is told.
@@ -60,11 +61,19 @@ def overdue(pod: Pod, now: datetime) -> bool:
     )
 
 
+def wedged(workload: object) -> bool:
+    """Say whether a rollout has been given up by its controller, which leaves it as it is."""
+    if not isinstance(workload, Workload) or workload.kind is not Kind.DEPLOYMENT:
+        return False
+    progressing = condition(workload.conditions, "Progressing")
+    return progressing is not None and progressing.reason == "ProgressDeadlineExceeded"
+
+
 class Mending(Part):
     """Makes and withdraws the repairs of one entry.
 
     `situation` returns a workload with all that belongs to it, `expires` when the credential in use
-    ends.
+    ends, `may_roll_back` whether what a workload was before can be brought back from here.
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class Mending(Part):
         *,
         situation: Callable[[Ref], Situation | None],
         expires: Callable[[], datetime | None],
+        may_roll_back: Callable[[Ref], bool],
     ) -> None:
         """Know of nothing to mend."""
         self._hass = hass
@@ -82,6 +92,7 @@ class Mending(Part):
         self._rights = rights
         self._situation = situation
         self._expires = expires
+        self._may_roll_back = may_roll_back
         self._issues: set[str] = set()
         self._timers: dict[str, CALLBACK_TYPE] = {}
         self._clock: CALLBACK_TYPE | None = None
@@ -116,16 +127,29 @@ class Mending(Part):
     @callback
     def gone(self, key: str) -> None:
         self._disarm(key)
-        self._withdraw(issue_of(STUCK_POD, self._entry.entry_id, key))
+        for kind in (STUCK_POD, WEDGED):
+            self._withdraw(issue_of(kind, self._entry.entry_id, key))
 
     @callback
     def _look(self, device: Device, _now: datetime | None = None) -> None:
         view = device.view
         assert isinstance(view, WorkloadView)
         self._disarm(device.key)
-        hanging = view.health.reason in _HANGING
-        situation = self._situation(view.ref) if hanging else None
-        self._look_for_stuck(device, view, situation)
+        health = view.health
+        situation = self._situation(view.ref) if health.problem else None
+        hanging = situation if health.reason in _HANGING else None
+        self._look_for_stuck(device, view, hanging)
+        issue = issue_of(WEDGED, self._entry.entry_id, device.key)
+        if (
+            situation is not None
+            and wedged(situation.workload)
+            and self._may_roll_back(view.ref)
+        ):
+            about = {DATA_KEY: device.key}
+            words = {"device": view.name, "image": view.image, "why": health.message}
+            self._tell(issue, WEDGED, about, words)
+        else:
+            self._withdraw(issue)
 
     def _look_for_stuck(
         self, device: Device, view: WorkloadView, situation: Situation | None

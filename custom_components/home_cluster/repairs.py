@@ -1,5 +1,7 @@
 """The flows that mend what a repair is about."""
 
+import asyncio
+import logging
 from typing import Any, Final, override
 
 import probatio
@@ -7,6 +9,7 @@ import probatio
 from homeassistant.components.repairs import FlowType, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
@@ -14,7 +17,20 @@ from .devices import ref_of
 from .hub import Hub
 from .kube.errors import Conflict, KubeError, NotFound
 from .kube.schema import Ref
-from .mending import CREDENTIAL, DATA_ENTRY, DATA_KEY, DATA_POD, DATA_UID, STUCK_POD
+from .mending import (
+    CREDENTIAL,
+    DATA_ENTRY,
+    DATA_KEY,
+    DATA_POD,
+    DATA_UID,
+    STUCK_POD,
+    WEDGED,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+# How long a flow waits for a refusal, in seconds.
+AT_ONCE: Final = 5.0
 
 type _Data = dict[str, str | int | float | None]
 
@@ -96,6 +112,35 @@ class _DeletePod(_Confirm):
         return self.async_create_entry(data={})
 
 
+class _RollBack(_Confirm):
+    """Brings back what a device was before a rollout that came to nothing."""
+
+    @override
+    async def _mend(self) -> RepairsFlowResult:
+        if (hub := self._hub()) is None:
+            return self.async_abort(reason="not_connected")
+        task = hub.entry.async_create_background_task(
+            self.hass,
+            hub.firmware.rollback(self._ref()),
+            f"home_cluster roll back {self._ref().name}",
+        )
+        # Until it is seen through minutes may pass; what is refused, is so at once.
+        done, _ = await asyncio.wait({task}, timeout=AT_ONCE)
+        if not done:
+            task.add_done_callback(_look_at)
+        elif (error := task.exception()) is not None:
+            if not isinstance(error, HomeAssistantError):
+                raise error
+            return self._failed(str(error))
+        return self.async_create_entry(data={})
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Have the log tell of a failure that came when nobody waited any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOGGER.warning("Going back to an earlier version failed: %s", error)
+
+
 class _SignIn(_Confirm):
     """Goes on to where the credential is replaced; the repair stays until there is another."""
 
@@ -115,5 +160,6 @@ class _SignIn(_Confirm):
 
 _FLOWS: Final[dict[str, type[_Confirm]]] = {
     STUCK_POD: _DeletePod,
+    WEDGED: _RollBack,
     CREDENTIAL: _SignIn,
 }

@@ -25,6 +25,7 @@ from homeassistant.helpers import (
     floor_registry as fr,
     label_registry as lr,
 )
+from tests.integration.api_server import Rule
 from tests.integration.cluster_home import device, entity_id, entry_for, set_up, until
 from tests.integration.live_server import LiveServer, home as small_home
 from tests.integration.pki import Authority
@@ -271,6 +272,62 @@ async def test_with_two_clusters_each_target_is_asked_of_its_own(
             await act(hass, "scale", device_id=there.id, replicas=1)
         assert (replicas(home), replicas(cabin)) == (4, 4)
         await hass.config_entries.async_unload(first.entry_id)
+
+
+# What each action is asked, of a device that is in both clusters.
+OF_A_WORKLOAD: dict[str, dict[str, Any]] = {
+    "get_logs": {},
+    "get_events": {},
+    "describe": {},
+    "scale": {"replicas": 4},
+    "restart": {},
+    "apply_power_plan": {"power": False},
+}
+
+
+@pytest.mark.parametrize("action", OF_A_WORKLOAD)
+async def test_the_other_cluster_hears_nothing_of_it(
+    hass: HomeAssistant,
+    home: LiveServer,
+    authority: Authority,
+    tmp_path: Path,
+    action: str,
+) -> None:
+    """Whatever is asked of the cabin's fridge, the home's is neither asked nor told."""
+    cabin = small_home(authority.server_context(tmp_path))
+    cabin.authority, cabin.uid = authority.pem, OTHER_UID
+    rights = (*home.accounts["person"], Rule(("get",), ("pods/log",)))
+    for server in (home, cabin):
+        server.accounts["person"] = rights
+        for pod in server.pods_of("kitchen", "fridge"):
+            name = "the cabin's" if server is cabin else "the home's"
+            server.written[pod["metadata"]["name"], "agent"] = f"{name}\n"
+    cabin.scale("deployments", "kitchen", "fridge", 1)
+    async with cabin.serving():
+        await set_up(hass, entry_for(home))
+        second = entry_for(cabin)
+        await set_up(hass, second)
+        there = dr.async_get(hass).async_get_device_by_identifier(
+            (DOMAIN, f"{OTHER_UID}/{FRIDGE}"), second.entry_id
+        )
+        assert there is not None
+        asked, heard = len(home.requests), len(cabin.requests)
+        data = OF_A_WORKLOAD[action]
+        if action == "apply_power_plan":
+            data = {"devices": [{"device_id": there.id, **data}]}
+        else:
+            data = {"device_id": there.id, **data}
+        answer = (await act(hass, action, **data))[there.id]
+        assert home.requests[asked:] == []
+        if action == "describe":
+            assert (answer["desired"], len(answer["pods"])) == (1, 1)
+        elif action == "get_events":
+            assert answer == {"events": []}
+        else:
+            assert cabin.requests[heard:]
+        if action == "get_logs":
+            assert answer["log"] == "the cabin's\n"
+        await hass.config_entries.async_unload(second.entry_id)
 
 
 # Failures.

@@ -1,9 +1,12 @@
 """Repairs that people can act on: they come when it is so, and go when it is over."""
 
+import asyncio
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -12,12 +15,15 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.home_cluster import repairs
 from custom_components.home_cluster.const import DOMAIN
-from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
+from custom_components.home_cluster.installing import Installer
+from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD, WEDGED
 from custom_components.home_cluster.repairs import async_create_fix_flow
 from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from tests.integration.api_server import Rule
@@ -183,6 +189,108 @@ async def test_repairs_go_with_their_device_and_their_entry(
     await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
     entry.runtime_data._remove(JAZZ)
     assert shown(hass, STUCK_POD) is None
+
+
+# A rollout that came to nothing.
+
+
+def wedge(home: LiveServer) -> None:
+    """Have the fridge's new version not come up, and its controller give up."""
+    for pod in home.pods_of("kitchen", "fridge"):
+        home.crash("kitchen", pod["metadata"]["name"])
+    fridge = home.live["deployments", "kitchen", "fridge"]
+    given_up = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "ProgressDeadlineExceeded",
+        "lastTransitionTime": now(30),
+    }
+    status = {**fridge["status"], "conditions": [given_up]}
+    home.put("deployments", "kitchen", "fridge", status=status)
+
+
+@pytest.fixture
+def rollback(
+    entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AsyncMock]:
+    """Going back to an earlier version, which has tests of its own."""
+    firmware = entry.runtime_data.firmware
+    monkeypatch.setattr(Installer, "may_roll_back", lambda *_: True)
+    with patch.object(type(firmware), "rollback", new=AsyncMock()) as going_back:
+        yield going_back
+
+
+async def test_a_wedged_rollout_can_be_rolled_back(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, rollback: AsyncMock
+) -> None:
+    """Said with what is wrong; gone when the rollout goes on."""
+    wedge(home)
+    issue = await until(hass, lambda: shown(hass, WEDGED), "the repair")
+    words = issue.translation_placeholders or {}
+    assert (words["device"], words["image"]) == (
+        "Fridge",
+        "registry.home/fridge:v1.0.0",
+    )
+    assert "crash" in words["why"]
+    assert (await fix(hass, issue))["type"] is FlowResultType.CREATE_ENTRY
+    rollback.assert_awaited_once()
+    home.put(
+        "deployments",
+        "kitchen",
+        "fridge",
+        status={
+            **home.live["deployments", "kitchen", "fridge"]["status"],
+            "conditions": [],
+        },
+    )
+    await until(hass, lambda: shown(hass, WEDGED) is None, "its end")
+
+
+async def test_what_speaks_against_a_rollback_is_said(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, rollback: AsyncMock
+) -> None:
+    """In its own words."""
+    wedge(home)
+    issue = await until(hass, lambda: shown(hass, WEDGED), "the repair")
+    rollback.side_effect = HomeAssistantError("there is nothing before it")
+    result = await fix(hass, issue)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "failed")
+    assert "nothing before it" in result["description_placeholders"]["error"]
+
+
+async def test_a_rollback_that_fails_later_is_told_to_the_log(
+    hass: HomeAssistant,
+    home: LiveServer,
+    entry: MockConfigEntry,
+    rollback: AsyncMock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody waits for minutes in a form."""
+    monkeypatch.setattr(repairs, "AT_ONCE", 0.01)
+    over = asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        await over.wait()
+        raise HomeAssistantError("it does not come up either")
+
+    rollback.side_effect = fail
+    wedge(home)
+    issue = await until(hass, lambda: shown(hass, WEDGED), "the repair")
+    assert (await fix(hass, issue))["type"] is FlowResultType.CREATE_ENTRY
+    over.set()
+    await until(hass, lambda: "it does not come up either" in caplog.text, "the line")
+
+
+async def test_without_a_way_back_there_is_no_repair(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """The account may not read what it was before."""
+    wedge(home)
+    await until(
+        hass, lambda: state(hass, "deployment/kitchen/fridge/problem") == "on", "it"
+    )
+    assert shown(hass, WEDGED) is None
 
 
 # A credential that ends.

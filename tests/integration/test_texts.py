@@ -13,7 +13,7 @@ from custom_components.home_cluster.button import BUTTONS, DRAINS, RUNS
 from custom_components.home_cluster.commands import ACTIONS, CAUSES
 from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
-from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD
+from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD, WEDGED
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.owners import Tool
 from custom_components.home_cluster.model.remedies import By
@@ -130,6 +130,7 @@ def test_repairs_have_texts() -> None:
     assert set(EN["issues"]) <= {
         *constants("translation_key"),
         STUCK_POD,
+        WEDGED,
         CREDENTIAL,
         *(f"undone_by_{by}" for by in By),
     }

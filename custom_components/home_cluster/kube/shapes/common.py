@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from msgspec import Raw, Struct, field
 from msgspec.json import decode
@@ -176,18 +176,18 @@ class Volume(Wire):
 
 
 class Asked(Wire):
-    """What a container asks its node for: read only where it is more than CPU and memory."""
+    """What a container asks its node for."""
 
-    limits: Raw = Raw(b"")
+    limits: dict[str, Any] | None = None
 
 
 class WireContainer(Wire):
-    """A container as asked for."""
+    """A container as asked for. Its resources are read only where they are more than CPU and memory."""
 
     name: str = ""
     image: str = ""
     restart_policy: str = ""
-    resources: Asked | None = None
+    resources: Raw = Raw(b"")
 
 
 class PodSpec(Wire):
@@ -213,10 +213,10 @@ class PodSpec(Wire):
         """Return the devices that containers ask for: resources of a domain, such as squat.ai/zigbee."""
         names: list[str] = []
         for container in self.containers or ():
-            asked = container.resources
             # Of CPU and memory neither name nor amount has a slash.
-            if asked is not None and b"/" in bytes(asked.limits):
-                names += [name for name in decode(asked.limits) if "/" in name]
+            if b"/" in bytes(container.resources):
+                asked = decode(container.resources, type=Asked)
+                names += [name for name in asked.limits or () if "/" in name]
         return _shared(tuple(sorted(set(names)))) if names else ()
 
     def template(self) -> Template:
