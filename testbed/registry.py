@@ -32,11 +32,16 @@ class RegistryError(TestbedError):
 
 
 def configuration(
-    folder: Path, address: str, accounts: Mapping[str, str] | None = None
+    folder: Path,
+    address: str,
+    accounts: Mapping[str, str] | None = None,
+    *,
+    tokens: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the registry program's settings into the folder; the file to start it with.
 
-    With accounts (name: password) everything needs one of them by HTTP basic authentication.
+    With accounts (name: password) everything needs one of them by HTTP basic authentication. With
+    `tokens`, the program's own settings of that name, everything needs a token of a service.
     """
     settings: dict[str, Any] = {
         "version": 0.1,
@@ -59,6 +64,8 @@ def configuration(
         settings["auth"] = {
             "htpasswd": {"realm": "Home registry", "path": str(passwords)}
         }
+    if tokens is not None:
+        settings["auth"] = {"token": dict(tokens)}
     file = folder / "registry.yaml"
     file.write_text(yaml.safe_dump(settings))
     return file
