@@ -468,7 +468,7 @@ class Firmware(Part):
                 )
                 self._paused[registry] = now + pause
             wait = self._paused[registry] - now
-        plan.due = now + wait + timedelta(seconds=self._chance(0, 60))
+        plan.due = now + wait * self._chance(1, 1.1)
         if self._complained.get(registry) != str(error):
             self._complained[registry] = str(error)
             _LOGGER.warning(

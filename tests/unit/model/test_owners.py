@@ -3,7 +3,11 @@
 import pytest
 
 from custom_components.home_cluster.kube.schema import Owner, Workload
-from custom_components.home_cluster.model.owners import managed_by
+from custom_components.home_cluster.model.owners import (
+    CHART_IMAGE,
+    managed_by,
+    takes_our_images,
+)
 
 from .world import deployment
 
@@ -54,7 +58,42 @@ from .world import deployment
             deployment(annotations={"objectset.rio.cattle.io/owner-name": "fridge"}),
             "k3s manifest fridge",
         ),
+        (
+            deployment(
+                annotations={
+                    "objectset.rio.cattle.io/owner-name": "home",
+                    "objectset.rio.cattle.io/owner-namespace": "kube-system",
+                    "objectset.rio.cattle.io/owner-gvk": "helm.cattle.io/v1, Kind=HelmChart",
+                }
+            ),
+            "k3s HelmChart kube-system/home",
+        ),
     ],
 )
 def test_names_the_tool_that_would_undo_a_change(workload: Workload, who: str) -> None:
     assert managed_by(workload) == who
+
+
+@pytest.mark.parametrize(
+    ("workload", "takes"),
+    [
+        (deployment(), True),
+        (deployment(annotations={"meta.helm.sh/release-name": "home"}), False),
+        (
+            deployment(
+                annotations={"meta.helm.sh/release-name": "home", CHART_IMAGE: "x"}
+            ),
+            True,
+        ),
+        (
+            deployment(
+                labels={"helm.toolkit.fluxcd.io/name": "home"},
+                annotations={"meta.helm.sh/release-name": "home", CHART_IMAGE: "x"},
+            ),
+            False,
+        ),
+    ],
+)
+def test_our_own_chart_takes_images_from_here(workload: Workload, takes: bool) -> None:
+    """Where Helm itself renders it."""
+    assert takes_our_images(workload) is takes
