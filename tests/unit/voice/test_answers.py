@@ -7,13 +7,7 @@ import pytest
 
 from custom_components.home_cluster.exposure import Known
 from custom_components.home_cluster.kube.schema import Kind, Ref
-from custom_components.home_cluster.model.views import (
-    Health,
-    Hints,
-    Reason,
-    Status,
-    WorkloadView,
-)
+from custom_components.home_cluster.model.views import Health, Reason, Status
 from custom_components.home_cluster.voice.answers import (
     about_all,
     about_firmware,
@@ -30,24 +24,8 @@ def known(name: str, *, present: bool = True, area: str = "", **health: Any) -> 
     """Return a device by its name and health."""
     health.setdefault("status", Status.RUNNING)
     ref = Ref(Kind.DEPLOYMENT, "kitchen", name.lower())
-    view = WorkloadView(
-        ref=ref,
-        uid="1",
-        name=name,
-        hints=Hints(),
-        labelled=True,
-        power=True,
-        desired=1,
-        ready=1,
-        restarts=0,
-        nodes=("pi-attic", "pi-hall"),
-        image="",
-        version="",
-        started=None,
-        autoscaler=None,
-        managed_by="",
-        owned=False,
-        health=Health(**health),
+    view: Any = SimpleNamespace(
+        ref=ref, nodes=("pi-attic", "pi-hall"), health=Health(**health)
     )
     device: Any = SimpleNamespace(key=ref.name, present=present, view=view)
     return Known(
