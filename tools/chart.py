@@ -1,13 +1,12 @@
 """The chart as people get it: packed, as one manifest for k3s, and the images that it needs.
 
-`python -m tools.chart package dist`, `… k3s values.yaml`, `… images values.yaml`, `… readme`.
+`python -m tools.chart package dist`, `… k3s values.yaml`, `… images values.yaml`.
 """
 
 import argparse
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 import io
-import json
 import lzma
 from pathlib import Path
 import re
@@ -16,9 +15,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from typing import Any
-
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "home-cluster"
@@ -28,20 +24,6 @@ LEFT_OUT = re.compile(r"__pycache__|\.pyc$|^brand/(?!icon\.png)|^quality_scale\.
 # As the chart's templates do it: whole lines of comment, and strings that are statements.
 DOCSTRING = re.compile(r'^([ \t]*)"""(?s:.*?)"""[ \t]*$', re.MULTILINE)
 COMMENT = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
-# From here to the end of the file a table is made from the schema.
-TABLE_BEGINS = "<!-- values: made by `python -m tools.chart readme` -->"
-TABLE_ENDS = "<!-- end of values -->"
-TABLES = (
-    "device",
-    "health",
-    "image",
-    "ingress",
-    "nodeProfile",
-    "resources",
-    "route",
-    "volume",
-    "zone",
-)
 MANIFEST = """\
 # Put this file into /var/lib/rancher/k3s/server/manifests/ of a k3s server: {how}.
 apiVersion: v1
@@ -151,78 +133,6 @@ def images(manifests: str) -> list[str]:
     return sorted(set(found))
 
 
-def table() -> str:
-    """The tables of values in README.md: the house, then each part that several values share."""
-    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
-    defaults = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    parts = [rows(schema, defaults)]
-    for name, part in sorted(schema["$defs"].items()):
-        if "properties" in part:
-            parts.append(f"### {name}\n\n{part['description']}\n\n{rows(part, {})}")
-    return "\n\n".join(parts)
-
-
-def rows(part: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """One table: every value of a part, what it means, and its default."""
-    lines = ["| value | meaning | default |", "|---|---|---|"]
-    for path, meaning, default in described(part, defaults, ""):
-        lines.append(f"| `{path}` | {meaning} | {default} |")
-    return "\n".join(lines)
-
-
-def described(
-    part: Mapping[str, Any], defaults: Any, path: str
-) -> Iterator[tuple[str, str, str]]:
-    """Every value below a part of the schema, in words; what has a table of its own is only named."""
-    for key, inner in part.get("properties", {}).items():
-        if key == "global":
-            continue
-        here = f"{path}.{key}" if path else key
-        default = defaults.get(key) if isinstance(defaults, dict) else None
-        below = {
-            suffix: inner[kind]
-            for kind, suffix in (("additionalProperties", ".NAME"), ("items", "[]"))
-            if isinstance(inner.get(kind), dict)
-        }
-        parents = inner.get("properties") or any(map(nested, below.values()))
-        shown = "" if default in (None, "", [], {}) or parents else code(default)
-        yield here, words(inner, *below.values()), "" if shown == "`{}`" else shown
-        yield from described(inner, default, here)
-        for suffix, each in below.items():
-            yield from described(each, {}, here + suffix)
-
-
-def nested(part: Mapping[str, Any]) -> bool:
-    """Whether there is more to say below a part."""
-    return "properties" in part
-
-
-def code(value: Any) -> str:
-    """A default, as in a values file, without what is empty."""
-    if isinstance(value, dict):
-        value = {k: v for k, v in value.items() if v not in (None, "", [], {})}
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
-
-
-def words(*parts: Mapping[str, Any]) -> str:
-    """What a value means, in one cell of a table."""
-    said = str(parts[0].get("description", ""))
-    for part in parts:
-        if choices := [f"`{choice}`" for choice in part.get("enum", ()) if choice]:
-            said += f" One of {', '.join(choices)}."
-        for each in (part, *part.get("anyOf", ())):
-            if name := each.get("$ref", "").removeprefix("#/$defs/"):
-                said += f" See [{name}](#{name.lower()})." if name in TABLES else ""
-    return said.replace("|", "\\|").replace("\n", " ").strip()
-
-
-def readme(text: str) -> str:
-    """A README with its table renewed."""
-    before, _, rest = text.partition(TABLE_BEGINS)
-    _, _, after = rest.partition(TABLE_ENDS)
-    return f"{before}{TABLE_BEGINS}\n\n{table()}\n\n{TABLE_ENDS}{after}"
-
-
 def main() -> int:
     """Do what is asked."""
     parser = argparse.ArgumentParser(prog="tools.chart", description=__doc__)
@@ -234,7 +144,6 @@ def main() -> int:
     k3s.add_argument("--archive", type=Path, help="a packed chart to put into it")
     listed = commands.add_parser("images", help="print the images of a values file")
     listed.add_argument("values", type=Path)
-    commands.add_parser("readme", help="renew the table in the chart's README.md")
     parser.add_argument("--helm", default="helm")
     arguments = parser.parse_args()
     match arguments.command:
@@ -251,9 +160,6 @@ def main() -> int:
                 text=True,
             ).stdout
             print("\n".join(images(said)))
-        case _:
-            path = CHART / "README.md"
-            path.write_text(readme(path.read_text("utf-8")), encoding="utf-8")
     return 0
 
 

@@ -63,7 +63,8 @@ HOUSE: Final[Values] = {
 
 def preset(name: str) -> dict[str, Any]:
     """A preset's file."""
-    return dict(yaml.safe_load((CHART / f"presets/{name}.yaml").read_text()))
+    text = (CHART / f"presets/{name}.yaml").read_text()
+    return dict(yaml.load(text, yaml.CSafeLoader))
 
 
 def all_presets() -> dict[str, Any]:

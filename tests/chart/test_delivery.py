@@ -143,8 +143,11 @@ def test_from_the_packed_chart_it_comes_compressed_and_is_the_same(
     assert laid.keys() >= source().keys()
 
 
-def test_the_packed_chart_is_the_same_to_the_byte_whenever_it_is_made() -> None:
-    assert chart_tool.compressed() == chart_tool.compressed()
+def test_the_integration_is_packed_to_the_same_bytes_whenever_it_is_done(
+    ready: Path,
+) -> None:
+    packed = (ready / chart_tool.PACKED).read_bytes()
+    assert chart_tool.compressed() == packed
 
 
 @pytest.mark.parametrize("form", ["checkout", "packed"])

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from testbed.programs import program
-from tools import chart as tool
+from tools import chart as tool, values_table
 
 from .chart import CHART, ROOT, render
 from .houses import all_presets
@@ -38,7 +38,7 @@ def test_the_house_of_the_readme_has_twenty_lines() -> None:
 
 def test_the_tables_of_values_are_those_of_the_schema() -> None:
     text = README.read_text(encoding="utf-8")
-    assert tool.readme(text) == text, "run `python -m tools.chart readme`"
+    assert values_table.readme(text) == text, "run `python -m tools.values_table`"
 
 
 def test_links_lead_somewhere() -> None:
@@ -86,3 +86,16 @@ def test_the_list_of_images_is_complete() -> None:
         for each in (*spec["containers"], *spec.get("initContainers", ()))
     }
     assert set(tool.images(house.text)) == used
+
+
+def test_the_list_of_all_images_is_that_of_all_presets() -> None:
+    listed = (CHART / "images.txt").read_text().split()
+    wanted = {**all_presets(), "usb": {"sticks": {"zigbee": "/dev/ttyUSB0"}}}
+    wanted["vault"] = {"device": "vault"}
+    wanted["devices"]["generic"]["vault"] = {"role": "x", "files": {}}
+    needed = [
+        image
+        for image in tool.images(render(wanted).text)
+        if not image.startswith("ghcr.io/me/")
+    ]
+    assert listed == needed, "\n".join(needed)

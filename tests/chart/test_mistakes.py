@@ -196,6 +196,10 @@ def one(**values: Any) -> dict[str, Any]:
             "/config is on NFS, where the history's SQLite file would be damaged.",
         ),
         (
+            {"homeAssistant": {"persistence": {"config": {"emptyDir": True}}}},
+            "homeAssistant.persistence.config: /config is kept on a claim.",
+        ),
+        (
             {"homeAssistant": {"network": {"mode": "multus"}}},
             "homeAssistant.network: mode multus needs multus.network",
         ),

@@ -64,6 +64,9 @@ The release's name {{ .Release.Name }} is too long: Kubernetes allows 52 letters
 {{- if not (or $config.existingClaim $config.size $config.nfs) }}
 homeAssistant.persistence.config: it has neither size, existingClaim nor nfs, so nothing would be remembered. Set size, such as 10Gi.
 {{- end }}
+{{- if or $config.emptyDir $config.hostPath }}
+homeAssistant.persistence.config: /config is kept on a claim. Set size, existingClaim or nfs instead of emptyDir or hostPath.
+{{- end }}
 {{- if and $config.nfs (not $assistant.recorder.storage.size) (not $assistant.recorder.database.existingSecret) }}
 homeAssistant.persistence.config: /config is on NFS, where the history's SQLite file would be damaged. Set homeAssistant.recorder.storage.size (a volume of its own), or recorder.database.
 {{- end }}
