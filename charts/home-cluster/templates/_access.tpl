@@ -70,7 +70,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "home-cluster.assistan
   verbs: [patch]
 - apiGroups: [apps]
   resources: [replicasets, controllerrevisions]
-  verbs: [get, list]
+  verbs: [list]
 {{- end }}
 {{- if has "run" $control }}
 # run: held to the CronJobs' own Jobs by the admission policy.
