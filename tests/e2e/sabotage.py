@@ -217,8 +217,8 @@ Installer._undo = _leave
     ),
     Sabotage(
         "crashes are kept secret",
-        (19,),
-        "19. ",
+        (21,),
+        "21. ",
         "did not tell of crashed",
         """
 from .chronicle import Chronicle
@@ -227,8 +227,8 @@ Chronicle.tell = lambda self, device, happening, key="event": None
     ),
     Sabotage(
         "what a device is there for does not matter",
-        (20,),
-        "20. ",
+        (22,),
+        "22. ",
         "status did not become degraded",
         """
 from .serving import Serving
