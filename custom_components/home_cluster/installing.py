@@ -24,6 +24,7 @@ from .model.index import Index
 from .model.owners import CHART_IMAGE, manager_of, takes_our_images
 from .model.progress import Following
 from .model.situation import is_ready
+from .model.undoing import Setting, Value
 from .model.updates import named_image
 from .model.views import Control, Health, WorkloadView
 from .rights import ROLLING, Rights, history_right, patch_right
@@ -48,6 +49,9 @@ class Home(Protocol):
 
     def view(self, ref: Ref) -> WorkloadView | None:
         """Return a workload that is a device."""
+
+    def commanded(self, ref: Ref, setting: Setting, wanted: Value) -> None:
+        """Take note of what the cluster has just accepted."""
 
     def pods(self, ref: Ref) -> tuple[Pod, ...]:
         """Return the pods that it has now."""
@@ -249,6 +253,9 @@ class Installer:
             changed = await change()
         await self._leave_to_chart(ref)
         assert isinstance(changed, Workload)
+        # Who sets it back within minutes is to be named.
+        image = dict(changed.template.containers)[view.container]
+        self._home.commanded(ref, Setting.IMAGE, image)
         return await self._follow(
             view, action, Following(changed, before, dt_util.utcnow())
         )

@@ -87,7 +87,11 @@ class Peace(Part):
     @override
     @callback
     def seen(self, device: Device, old: DeviceView | None) -> None:
-        if isinstance(device.view, WorkloadView) and self._home.available:
+        if (
+            isinstance(device.view, WorkloadView)
+            and self._home.available
+            and self._undoing.watches()
+        ):
             self._look(device.view)
 
     @override

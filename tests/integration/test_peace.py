@@ -7,6 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.home_cluster.const import DOMAIN
+from custom_components.home_cluster.model.undoing import Setting
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -185,6 +186,37 @@ async def test_an_autoscalers_limit_is_watched(
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["field"] == "spec.maxReplicas"
     assert issue.translation_placeholders["object"].startswith("HorizontalPod")
+
+
+async def test_an_image_is_watched(hass: HomeAssistant, home: LiveServer) -> None:
+    """Its repair shows what to change, and where."""
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    old, new = "registry.home/fridge:v1.0.0", "registry.home/fridge:v1.1.0"
+    ref = next(one for one in entry.runtime_data.workloads if one.name == "fridge")
+
+    def image(name: str, writer: str) -> None:
+        part = {'k:{"name":"agent"}': {"f:image": {}}}
+        field = {"f:spec": {"f:template": {"f:spec": {"f:containers": part}}}}
+        signed = {"manager": writer, "time": now(), "fieldsV1": field}
+        home.workload("deployments", "kitchen", "fridge", replicas=2, image=name)
+        home.put(
+            "deployments", "kitchen", "fridge", metadata={"managedFields": [signed]}
+        )
+
+    entry.runtime_data.commanded(ref, Setting.IMAGE, new)
+    image(new, "home-cluster")
+    await until(
+        hass, lambda: entry.runtime_data.workloads[ref].image == new, "the new image"
+    )
+    image(old, "helm")
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_helm"
+    assert issue.translation_placeholders is not None
+    change = issue.translation_placeholders["change"]
+    assert f"- image: {old}" in change
+    assert f"- image: {new}" in change
 
 
 async def test_a_cluster_that_does_not_say_who_is_believed_nothing(

@@ -106,6 +106,10 @@ class Undoing:
             watch.told = before.told
         self._watches[ref, setting] = watch
 
+    def watches(self) -> bool:
+        """Say whether anything was asked for that is not forgotten yet."""
+        return bool(self._watches)
+
     def look(
         self, ref: Ref, now_set: Mapping[Setting, Value], now: datetime
     ) -> list[Setting]:
