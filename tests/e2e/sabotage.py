@@ -257,4 +257,40 @@ import logging
 logging.getLogger(__name__).warning("something is odd")
 """,
     ),
+    Sabotage(
+        "an autoscaler's replicas stand still",
+        (16,),
+        "16. ",
+        "hpa_current did not become 2",
+        """
+from dataclasses import replace
+from .model import view as _view
+_scaling = _view.scaling
+_view.scaling = lambda scaler: replace(_scaling(scaler), current=1)
+""",
+    ),
+    Sabotage(
+        "the next run is that of another clock",
+        (17,),
+        "17. ",
+        "its next run is said to be at",
+        """
+from datetime import timedelta
+from .schedules import Schedules
+_next_run = Schedules.next_run
+Schedules.next_run = lambda self, key: (
+    (found := _next_run(self, key)) and found + timedelta(hours=1)
+)
+""",
+    ),
+    Sabotage(
+        "nobody asks who it was",
+        (18,),
+        "18. ",
+        "a repair says who it was",
+        """
+from .peace import Peace
+Peace._look = lambda self, view: None
+""",
+    ),
 )
