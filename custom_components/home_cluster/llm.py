@@ -450,7 +450,7 @@ def _whole(hass: HomeAssistant, known: Known) -> JsonObjectType:
         told["exit_code"] = health.exit_code
     update = entity_of(hass, known, "update", "update")
     state = hass.states.get(update) if update else None
-    if state is not None:
+    if state is not None and state.state in ("on", "off"):
         told["new_firmware"] = (
             str(state.attributes.get("latest_version")) if state.state == "on" else None
         )

@@ -105,7 +105,7 @@ async def _why(stage: Stage, inside: Inside, notes: Notes) -> None:
                 inside,
                 notes,
                 "Warum läuft der Toaster nicht?",
-                "toaster läuft nicht.",
+                "toaster läuft nicht. Die Konfiguration fehlt.",
                 "Lege die genannte Konfiguration an",
                 language="de",
             )

@@ -14,7 +14,7 @@ from homeassistant.components.conversation.models import ConversationInput
 from homeassistant.components.homeassistant.exposed_entities import (
     async_listen_entity_updates,
 )
-from homeassistant.const import ATTR_ENTITY_ID, STATE_ON
+from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import (
@@ -221,9 +221,9 @@ class Voice:
     def _latest(self, known: Known) -> str | None:
         entity_id = entity_of(self._hass, known, "update", "update")
         state = self._hass.states.get(entity_id) if entity_id else None
-        if state is None:
+        if state is None or state.state not in (STATE_ON, STATE_OFF):
             return None
-        if state.state != STATE_ON:
+        if state.state == STATE_OFF:
             return ""
         return str(state.attributes.get("latest_version") or "?")
 

@@ -117,5 +117,5 @@ GERMAN: Final = Language(
     firmware="Es gibt neue Firmware für {devices}.",
     version="{device}: {version}",
     newest="Nein, es gibt keine neue Firmware.",
-    no_firmware="Dort kümmere ich mich um keine Firmware.",
+    no_firmware="Dort weiß ich von keiner Firmware.",
 )

@@ -112,5 +112,5 @@ ENGLISH: Final = Language(
     firmware="There is new firmware for {devices}.",
     version="{device}: {version}",
     newest="No, there is no new firmware.",
-    no_firmware="I do not look after any firmware there.",
+    no_firmware="I do not know of any firmware there.",
 )
