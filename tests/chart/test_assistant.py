@@ -128,6 +128,12 @@ def test_on_the_nodes_network_it_still_finds_the_cluster_by_name() -> None:
     assert spec["dnsPolicy"] == "ClusterFirstWithHostNet"
 
 
+def test_on_the_nodes_network_nothing_else_fights_for_its_port() -> None:
+    values = {"homeAssistant": {"network": {"mode": "host"}}}
+    assert render().one("Service", NAME)["spec"]["type"] == "LoadBalancer"
+    assert render(values).one("Service", NAME)["spec"]["type"] == "ClusterIP"
+
+
 def test_multus_gives_it_a_second_card() -> None:
     values = {
         "homeAssistant": {
