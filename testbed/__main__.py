@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import faults, ha_image, programs
+from . import faults, ha_image, program_images, programs
 from .cluster import NODES, Cluster
 from .controlplane import API, ETCD
 from .errors import TestbedError
@@ -208,8 +208,8 @@ def _build(_: Cluster, chosen: argparse.Namespace) -> None:
     print(programs.build(chosen.groups or programs.GROUPS))
     if not chosen.groups:
         print(ha_image.archive())
-    if not chosen.groups:
-        print(ha_image.archive())
+        for preset in program_images.PROGRAMS:
+            print(program_images.archive(preset))
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:
