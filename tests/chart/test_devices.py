@@ -425,19 +425,25 @@ def test_null_takes_a_presets_entry_away() -> None:
     assert found.names("PersistentVolumeClaim") == {"home-home-assistant-config"}
 
 
-def test_who_says_where_a_volume_comes_from_says_it_instead_of_the_preset() -> None:
+@pytest.mark.parametrize(
+    ("given", "rendered"),
+    [({"sizeLimit": "64Mi"}, {"sizeLimit": "64Mi"}), ({}, {"medium": ""})],
+)
+def test_who_says_where_a_volume_comes_from_says_it_instead_of_the_preset(
+    given: dict[str, str], rendered: dict[str, str]
+) -> None:
     found = render(
         {
             "devices": {
                 "mqtt": {
                     "preset": "mosquitto",
-                    "storage": {"data": {"emptyDir": {"sizeLimit": "64Mi"}}},
+                    "storage": {"data": {"emptyDir": given}},
                 }
             }
         }
     )
     volumes = pod(found.one("Deployment", "home-mqtt"))["volumes"]
-    assert {"name": "storage-data", "emptyDir": {"sizeLimit": "64Mi"}} in volumes
+    assert {"name": "storage-data", "emptyDir": rendered} in volumes
     assert "home-mqtt-data" not in found.names("PersistentVolumeClaim")
 
 

@@ -59,6 +59,10 @@
 {{- $_ := unset $preset.secrets $secret }}
 {{- end }}
 {{- end }}
+{{- /* An empty map counts as nothing: what was written as emptyDir: {} gets its default spelt out. */}}
+{{- range $given.storage }}
+{{- if and . (hasKey . "emptyDir") (kindIs "map" .emptyDir) (not .emptyDir) }}{{ $_ := set . "emptyDir" (dict "medium" "") }}{{ end }}
+{{- end }}
 {{- /* Who says where a volume comes from says it instead of the preset. */}}
 {{- $kinds := list "size" "existingClaim" "nfs" "emptyDir" "hostPath" }}
 {{- range $entry, $volume := $given.storage }}
