@@ -1,11 +1,12 @@
 """One real node: containerd, kubelet, kube-proxy and the network policy controller."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 import json
 from pathlib import Path
 import re
 import shutil
 from typing import Any, Final
+from uuid import uuid4
 
 from .api import Api
 from .cgroups import Cgroups
@@ -22,6 +23,10 @@ PROGRAMS: Final = ("containerd", "kubelet", "kube-proxy", "netpol")
 DNS: Final = "10.43.0.10"
 _RUNC: Final = "/usr/sbin/runc"
 _OVERLAY: Final = "overlay"
+_BOOT: Final = (
+    "mount --make-rprivate /proc && "
+    'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"'
+)
 _LINKS_TO_LOGS: Final = Path("/var/log/containers")
 
 
@@ -86,8 +91,14 @@ class Node:
 
     def power_on(self, others: Iterable[Machine]) -> None:
         """Connect the machine and start containerd, ready to take images."""
+        self._boot_id.write_text(f"{uuid4()}\n")
         self._cgroups.create(self.name)
         connect(self.machine, others)
+        # What the kubelet mounts in here must be seen by containerd, which does not share its mounts.
+        kubelet = self._folder / "kubelet"
+        run("mount", "--bind", kubelet, kubelet)
+        run("mount", "--make-private", kubelet)
+        run("mount", "--make-shared", kubelet)
         self.start("containerd")
         wait_until(
             f"containerd on {self.name}",
@@ -118,11 +129,20 @@ class Node:
         if not self._processes.running(name):
             self._processes.start(
                 name,
-                [self._bin / program, *self._arguments(program)],
+                [*self._apart(program), self._bin / program, *self._arguments(program)],
                 namespace=self.machine.namespace,
                 cgroup_files=self._cgroups.entry_files(self.name),
                 env=environment(self._bin),
             )
+
+    def _apart(self, program: str) -> Sequence[str | Path]:
+        """Give the kubelet a boot id of the node's own: that of the machine does not change."""
+        if program != "kubelet":
+            return ()
+        return (
+            *("unshare", "--mount", "--propagation", "unchanged"),
+            *("/bin/sh", "-c", _BOOT, "sh", self._boot_id),
+        )
 
     def stop(self, program: str, *, grace: float = 10) -> None:
         """Stop one of the node's programs; pods go on running."""
@@ -165,6 +185,10 @@ class Node:
         except TestbedError:
             return False
         return True
+
+    @property
+    def _boot_id(self) -> Path:
+        return self._folder / "boot-id"
 
     @property
     def _certificate(self) -> str:

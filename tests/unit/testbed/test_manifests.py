@@ -69,6 +69,7 @@ def reads() -> Rights:
         ("devices.yaml", ["Role", "RoleBinding"]),
         ("devices-readonly.yaml", ["Role", "RoleBinding"]),
         ("devices-full.yaml", ["Role", "RoleBinding"]),
+        ("nodes.yaml", ["ClusterRole", "ClusterRoleBinding"]),
     ],
 )
 def test_the_files_hold_what_the_page_says(name: str, kinds: list[str]) -> None:
@@ -81,6 +82,7 @@ def test_there_is_no_other_file() -> None:
         "devices-full.yaml",
         "devices-readonly.yaml",
         "devices.yaml",
+        "nodes.yaml",
     ]
 
 
@@ -130,6 +132,17 @@ def test_what_is_large_is_in_a_file_of_its_own() -> None:
     }
 
 
+def test_what_is_of_nodes_is_in_a_file_of_its_own() -> None:
+    assert rights("nodes.yaml", "ClusterRole") == {
+        ("get", "", "nodes/stats"),
+        ("list", "", "persistentvolumes"),
+        ("watch", "", "persistentvolumes"),
+        ("patch", "", "nodes"),
+        ("list", "", "pods"),
+        ("create", "", "pods/eviction"),
+    }
+
+
 @pytest.mark.parametrize(
     "name", ["devices.yaml", "devices-readonly.yaml", "devices-full.yaml"]
 )
@@ -140,7 +153,13 @@ def test_the_namespace_is_left_to_the_command(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["account.yaml", "devices.yaml", "devices-readonly.yaml", "devices-full.yaml"],
+    [
+        "account.yaml",
+        "devices.yaml",
+        "devices-readonly.yaml",
+        "devices-full.yaml",
+        "nodes.yaml",
+    ],
 )
 def test_bindings_bind_the_account_to_the_role_beside_them(name: str) -> None:
     all_documents = documents(name)
