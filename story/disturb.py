@@ -60,9 +60,9 @@ async def wifi_down(cluster: Cluster, node: str) -> AsyncIterator[None]:
         await asyncio.to_thread(faults.wifi_up, cluster, node)
 
 
-async def power_off(cluster: Cluster) -> None:
-    """Cut the power of every machine of the cluster."""
-    await asyncio.to_thread(faults.power_cut, cluster)
+async def power_off(cluster: Cluster, *nodes: str) -> None:
+    """Cut the power of these nodes, or of every machine of the cluster."""
+    await asyncio.to_thread(faults.power_cut, cluster, *nodes)
 
 
 async def power_on(cluster: Cluster) -> None:

@@ -49,6 +49,11 @@ def full_rights(namespaces: Sequence[str] = NAMESPACES) -> list[dict[str, Any]]:
     return _roles("devices-full.yaml", f"{ACCOUNT}-full", namespaces, of=ACCOUNT)
 
 
+def node_rights() -> list[dict[str, Any]]:
+    """What the documentation offers for nodes and storage, for the account; a step takes it back."""
+    return _documents("nodes.yaml")
+
+
 def readonly_account(name: str) -> list[dict[str, Any]]:
     """A second account that may see all and do nothing."""
     return [*_base(name), *_roles("devices-readonly.yaml", name, NAMESPACES)]

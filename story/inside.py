@@ -1,7 +1,7 @@
 """Looking at the cluster from inside Home Assistant, through its public API only."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 import time
 from typing import Any
@@ -92,6 +92,23 @@ class Inside:
         )
         self.uid = found.pop()
         return self.uid
+
+    async def reload(self) -> None:
+        """Set the entry up anew, as a person does by its menu."""
+        await self.house.service(
+            "homeassistant.reload_config_entry", entry_id=self.entry_id
+        )
+        await self.until("the entry is loaded again", self.loaded, timeout=30)
+
+    async def enable(self, keys: Iterable[tuple[Workload, str]]) -> None:
+        """Enable entities that are disabled, and have them at once."""
+        known = await self.entities()
+        for workload, key in keys:
+            entity = known[f"{self.uid}/{workload.path}/{key}"]["entity_id"]
+            await self.house.call(
+                "config/entity_registry/update", entity_id=entity, disabled_by=None
+            )
+        await self.reload()
 
     # --- states
 

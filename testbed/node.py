@@ -94,11 +94,10 @@ class Node:
         self._boot_id.write_text(f"{uuid4()}\n")
         self._cgroups.create(self.name)
         connect(self.machine, others)
-        # What the kubelet mounts in here must be seen by containerd, which does not share its mounts.
-        kubelet = self._folder / "kubelet"
-        run("mount", "--bind", kubelet, kubelet)
-        run("mount", "--make-private", kubelet)
-        run("mount", "--make-shared", kubelet)
+        # The kubelet has mounts of its own: what it mounts must be seen by containerd, and what becomes of
+        # the node's disks by the kubelet.
+        share(self._folder / "kubelet")
+        share(self.volumes)
         self.start("containerd")
         wait_until(
             f"containerd on {self.name}",
@@ -328,6 +327,14 @@ def proxy_arguments(kubeconfig: Path, name: str) -> list[str]:
         *("--conntrack-tcp-timeout-close-wait", "0"),
         *("--healthz-bind-address", "127.0.0.1:10256"),
     ]
+
+
+def share(folder: Path) -> None:
+    """Let everyone who looks at a folder see what is mounted in it from now on."""
+    if not folder.is_mount():
+        run("mount", "--bind", folder, folder)
+        run("mount", "--make-private", folder)
+        run("mount", "--make-shared", folder)
 
 
 def unmount_below(folder: Path, keep: Path | None = None) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
 import logging
 from typing import Final, NamedTuple, Protocol, override
 
@@ -13,7 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 
 from .boots import Boots
-from .const import DOMAIN
+from .const import CONF_METRICS_INTERVAL, DOMAIN, METRICS_INTERVAL
 from .kube.client import Client
 from .kube.cluster import Cluster
 from .kube.errors import KubeError, UntrustedCertificate
@@ -25,8 +24,6 @@ from .roster import Roster
 
 _LOGGER = logging.getLogger(__name__)
 
-# Disks fill slowly.
-INTERVAL: Final = timedelta(minutes=2)
 # Entities come one after the other: what they need is read together.
 SOON: Final = 1.0
 # What was read last is shown until so many readings of a node in a row have failed.
@@ -85,7 +82,7 @@ class Stats(Part):
         self._wanted[device_key] += 1
         stop = self._home.roster.listen(_listening(device_key), listener)
         if self._timer is None:
-            self._arm(timedelta(seconds=SOON))
+            self._arm(SOON)
 
         @callback
         def end() -> None:
@@ -129,12 +126,13 @@ class Stats(Part):
         self._report()
 
     @callback
-    def _arm(self, delay: timedelta) -> None:
-        self._timer = async_call_later(self._home.hass, delay, self._due)
+    def _arm(self, seconds: float) -> None:
+        self._timer = async_call_later(self._home.hass, seconds, self._due)
 
     @callback
     def _due(self, _now: object) -> None:
-        self._arm(INTERVAL)
+        options = self._home.entry.options
+        self._arm(options.get(CONF_METRICS_INTERVAL, METRICS_INTERVAL))
         # While the link is lost nothing is shown anyway.
         if self._home.available and (self._task is None or self._task.done()):
             self._task = self._home.entry.async_create_background_task(

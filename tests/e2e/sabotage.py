@@ -174,6 +174,27 @@ index.selected = lambda workload, *rest, **more: (
 """,
     ),
     Sabotage(
+        "a drain keeps quiet about what blocks it",
+        (14,),
+        "14. ",
+        "the drain does not name the budget",
+        """
+from . import node_actions
+_report = node_actions.report_of
+node_actions.report_of = lambda machine: {**_report(machine), "blocked": []}
+""",
+    ),
+    Sabotage(
+        "a folder of the node is called a volume",
+        (15,),
+        "15. ",
+        "the library is a folder of its node",
+        """
+from . import volumes
+volumes._lies_on = lambda measured, volume: "volume"
+""",
+    ),
+    Sabotage(
         "logs are given out as they are",
         (19,),
         "19. ",

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.home_cluster import stats
-from custom_components.home_cluster.const import DOMAIN
+from custom_components.home_cluster.const import DOMAIN, METRICS_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -246,7 +246,7 @@ async def test_a_disk_and_a_volume_tell_how_full_they_are(
     kubelet.summary["pods"][0]["volume"] = [
         volume("kitchen", "music-jazz-0", 19 * GIB // 2, 10 * GIB)
     ]
-    await pass_by(hass, stats.INTERVAL.total_seconds() + 1)
+    await pass_by(hass, METRICS_INTERVAL + 1)
     await until(hass, lambda: state(hass, f"{MUSIC}_used") == "95.0", "nearly full")
     assert attributes(hass, f"{MUSIC}_used")["nearly_full"] is True
     assert len(kubelet.tokens) == 2
@@ -346,7 +346,7 @@ async def test_a_node_is_asked_once_when_it_was_started(
         lambda: state(hass, f"{ATTIC}/last_boot") == "2026-11-20T07:30:00+00:00",
         "the last boot",
     )
-    await pass_by(hass, stats.INTERVAL.total_seconds() + 1)
+    await pass_by(hass, METRICS_INTERVAL + 1)
     assert len(kubelet.tokens) == 1
     assert entry.runtime_data.stats.disk("pi-attic") is None
 

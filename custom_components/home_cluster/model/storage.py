@@ -21,11 +21,14 @@ _HOST_PATH: Final = re.compile(
 _SHARE: Final = re.compile(r"-t nfs4?(?: -o \S+)? (\S+?):/")
 _SILENT: Final = re.compile(
     r"timed out|refused|No route to host|Network is unreachable|Host is down|"
-    r"Failed to resolve server|Input/output error",
+    r"Failed to resolve server|temporarily unavailable|Input/output error",
     re.IGNORECASE,
 )
 _WAITS: Final = re.compile(r"timed out waiting|deadline exceeded", re.IGNORECASE)
-_NO_HELPER: Final = "/sbin/mount."
+_NO_CLIENT: Final = re.compile(
+    r"/sbin/mount\.|unknown filesystem type 'nfs|mount\.nfs: No such device"
+)
+_NO_LOCKS: Final = "rpc.statd is not running"
 _PATH: Final = re.compile(r'path "([^"]+)" does not exist')
 
 
@@ -161,11 +164,17 @@ def _share_failure(
     address = _SHARE.search(message)
     server = address[1] if address else share.partition(":/")[0]
     named = f"the NFS server {server}" if server else "the NFS server"
-    if _NO_HELPER in message and ("nfs" in message or share):
+    if "nfs" in message and _NO_CLIENT.search(message):
         return (
             Reason.VOLUME_PENDING,
-            f"the node has no program that mounts {volume}",
+            f"the node has no NFS client, so its {volume} cannot be mounted",
             f"Install the NFS client on node {pod.node}: nfs-common on Debian and Raspberry Pi OS.",
+        )
+    if _NO_LOCKS in message:
+        return (
+            Reason.VOLUME_PENDING,
+            f"the node does not run the locks of NFS 3, which its {volume} needs",
+            f"Start rpc-statd on node {pod.node}, or mount by NFS 4.",
         )
     if "mount.nfs" in message and "access denied" in message:
         return (

@@ -285,7 +285,7 @@ def test_no_sentence_tells_what_a_program_was_given(name: str) -> None:
 
 # Told by more than the device's own objects, some by Home Assistant's own states: each has tests of its own.
 # Nor has the testbed a stick to plug in: test_scheduling.py has what a device plugin makes of one.
-# A silent NFS server needs a machine whose kernel speaks NFS.
+# A silent NFS server needs a mount.nfs: test_volumes.py has what it says to the kubelet.
 BY_MORE = frozenset(
     {
         Reason.AUTOSCALER_BLIND,

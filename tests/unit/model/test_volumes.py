@@ -173,11 +173,11 @@ def test_a_file_system_is_the_claims_own_if_it_is_as_large(
     assert has_its_own(capacity, claimed) is own
 
 
-# What the kubelet and mount.nfs say (nfs-utils 2.6).
+# What the kubelet (1.37) and mount.nfs (nfs-utils 2.6) say, as it was seen on a real node.
 MOUNT = (
     'MountVolume.SetUp failed for volume "pv-music" : mount failed: exit status 32\n'
     "Mounting command: mount\n"
-    "Mounting arguments: -t nfs {options}nas.home:/music /var/lib/kubelet/x\n"
+    "Mounting arguments:  -t nfs {options}nas.home:/music /var/lib/kubelet/x\n"
     "Output: {output}"
 )
 WAITS = "Unable to attach or mount volumes: unmounted volumes=[music]: timed out waiting for the condition"
@@ -190,6 +190,8 @@ WAITS = "Unable to attach or mount volumes: unmounted volumes=[music]: timed out
         "mount.nfs: Connection timed out",
         "mount.nfs: Connection refused for nas.home:/music on /var/lib/kubelet/x",
         "mount.nfs: No route to host",
+        "mount.nfs: Connection refused",
+        "mount.nfs: Resource temporarily unavailable",
         "mount.nfs: Failed to resolve server nas.home: Name or service not known",
     ],
 )
@@ -228,8 +230,20 @@ def test_a_kubelet_that_only_waits_is_understood_where_volumes_may_be_read() -> 
     [
         (
             "mount: /x: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.",
-            "has no program that mounts volume pv-music",
+            "has no NFS client",
             "nfs-common",
+        ),
+        (
+            "mount: /x: unknown filesystem type 'nfs'.\n       dmesg(1) may have more information after failed mount system call.",
+            "has no NFS client, so its volume pv-music cannot be mounted",
+            "nfs-common",
+        ),
+        ("mount.nfs: No such device", "has no NFS client", "nfs-common"),
+        (
+            "mount.nfs: rpc.statd is not running but is required for remote locking.\n"
+            "mount.nfs: Either use '-o nolock' to keep locks local, or start statd.",
+            "does not run the locks of NFS 3",
+            "rpc-statd on node pi-attic",
         ),
         (
             "mount.nfs: access denied by server while mounting nas.home:/music",
