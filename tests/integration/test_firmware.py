@@ -22,6 +22,7 @@ from homeassistant.exceptions import (
     ServiceValidationError,
     Unauthorized,
 )
+from homeassistant.helpers import area_registry as ar, device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from tests.integration.cluster_home import (
@@ -29,6 +30,7 @@ from tests.integration.cluster_home import (
     UPDATE,
     attributes,
     call,
+    device,
     entity_id,
     entry_for,
     set_up,
@@ -243,6 +245,55 @@ async def test_an_image_that_does_not_run_is_named_and_undone(
     assert (words["version"], words["before"]) == ("v1.2.0", "v1.0.0")
     assert image_of(home, name) == ":v1.0.0"
     assert shown(hass, key) == ("on", "v1.0.0", "v1.2.0")
+
+
+async def listen(
+    hass: HomeAssistant, entry: MockConfigEntry, trigger: str
+) -> list[Any]:
+    """Have an automation of the fridge's room with a trigger; return its runs."""
+    fridge = device(hass, entry, FRIDGE)
+    assert fridge is not None
+    area = ar.async_get(hass).async_get_or_create("Pantry")
+    dr.async_get(hass).async_update_device(fridge.id, area_id=area.id)
+    target = {"area_id": area.id}
+    automation = {
+        "triggers": [{"trigger": f"{DOMAIN}.{trigger}", "target": target}],
+        "actions": [{"event": "heard", "event_data": {"of": "{{ trigger.device }}"}}],
+    }
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    await hass.async_block_till_done()
+    heard: list[Any] = []
+    hass.bus.async_listen("heard", lambda event: heard.append(event.data["of"]))
+    return heard
+
+
+async def test_a_new_version_runs_an_automation_of_its_room(
+    hass: HomeAssistant, home: RollingServer, registry: FakeRegistry
+) -> None:
+    """When it is found; that it was there before is no news."""
+    entry = await connected(hass, home, registry)
+    heard = await listen(hass, entry, "update_available")
+    await look(hass)
+    await call(hass, "update.skip", f"{FRIDGE}/update")
+    await hass.async_block_till_done()
+    assert heard == []
+    registry.push("home/fridge", "v1.3.0", image("v1.3.0"))
+    await look(hass)
+    await until(hass, lambda: heard == ["Fridge"], "the run")
+
+
+async def test_an_update_that_fails_runs_an_automation_of_its_room(
+    hass: HomeAssistant, home: RollingServer, registry: FakeRegistry
+) -> None:
+    """Once, although it is undone by itself, which is an update as well."""
+    entry = await connected(hass, home, registry)
+    heard = await listen(hass, entry, "update_failed")
+    home.bad.add(f"{registry.name}/home/fridge:v1.2.0")
+    with pytest.raises(HomeAssistantError):
+        await install(hass)
+    await until(hass, lambda: heard, "the run")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "running", "running")
+    assert heard == ["Fridge"]
 
 
 async def test_it_is_left_as_it_is_if_the_user_wants_so(

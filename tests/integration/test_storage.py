@@ -15,11 +15,13 @@ from custom_components.home_cluster import stats
 from custom_components.home_cluster.const import DOMAIN, METRICS_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from tests.integration.api_server import READ_ALL, READ_UID, UID, Rule, reader_of
 from tests.integration.cluster_home import (
     EVERYTHING,
     attributes,
+    device,
     entity_id,
     entry_for,
     set_up,
@@ -250,6 +252,34 @@ async def test_a_disk_and_a_volume_tell_how_full_they_are(
     await until(hass, lambda: state(hass, f"{MUSIC}_used") == "95.0", "nearly full")
     assert attributes(hass, f"{MUSIC}_used")["nearly_full"] is True
     assert len(kubelet.tokens) == 2
+
+
+async def test_a_volume_that_fills_runs_an_automation(
+    hass: HomeAssistant, jazz: LiveServer, kubelet: Kubelet
+) -> None:
+    """By the trigger, with the whole device as its target."""
+    kubelet.stands_for(jazz, "pi-attic")
+    entry = entry_for(jazz)
+    await enabled(hass, entry, f"{MUSIC}_used")
+    await pass_by(hass, stats.SOON + 1)
+    await until(hass, lambda: state(hass, f"{MUSIC}_used") == "10.0", "the volume")
+    found = device(hass, entry, JAZZ)
+    assert found is not None
+    ran: list[Any] = []
+    hass.bus.async_listen("nearly_full", ran.append)
+    trigger = {
+        "trigger": f"{DOMAIN}.volume_nearly_full",
+        "target": {"device_id": found.id},
+    }
+    automation = {"triggers": [trigger], "actions": [{"event": "nearly_full"}]}
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    await hass.async_block_till_done()
+    kubelet.summary["pods"][0]["volume"] = [
+        volume("kitchen", "music-jazz-0", 19 * GIB // 2, 10 * GIB)
+    ]
+    await pass_by(hass, stats.INTERVAL.total_seconds() + 1)
+    await until(hass, lambda: ran, "the run")
+    assert len(ran) == 1
 
 
 @pytest.mark.parametrize(
