@@ -370,6 +370,26 @@ def test_the_vaults_agent_runs_before_the_program_with_a_token_for_the_vault_onl
     assert '[[ with secret \\"secret/data/one\\" ]]' in config
 
 
+def test_the_vault_of_the_house_may_ask_whether_a_token_is_genuine() -> None:
+    found = render(
+        {"vault": {"device": "safe"}, "devices": {"safe": {"preset": "vault"}}}
+    )
+    role = found.one("ClusterRole", "home-vault")
+    assert role["rules"] == [
+        {
+            "apiGroups": ["authentication.k8s.io"],
+            "resources": ["tokenreviews"],
+            "verbs": ["create"],
+        }
+    ]
+    (subject,) = found.one("ClusterRoleBinding", "home-vault")["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("home-safe", "home")
+    (container,) = pod(found.one("Deployment", "home-safe"))["containers"]
+    assert "/var/run/secrets/kubernetes.io/serviceaccount" in {
+        each["mountPath"] for each in container["volumeMounts"]
+    }
+
+
 def test_escape_hatches_are_merged_last() -> None:
     workload = device(
         podSpec={"hostname": "x", "terminationGracePeriodSeconds": 5},

@@ -216,6 +216,9 @@ def test_the_vault_is_reached_by_those_who_want_secrets_from_it() -> None:
     walls = Walls(render(values))
     assert walls.reach(walls.pod("lamp"), walls.pod("safe"), 8200)
     assert not walls.reach(walls.pod("door"), walls.pod("safe"), 8200)
+    # It asks the API server whether a token is genuine.
+    assert walls.reach(walls.pod("safe"), "192.168.1.2", 6443)
+    assert not walls.reach(walls.pod("lamp"), "192.168.1.2", 6443)
 
 
 def test_a_device_may_be_shut_off_from_the_internet_in_an_open_zone() -> None:

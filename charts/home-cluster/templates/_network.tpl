@@ -127,6 +127,9 @@
 {{- $peers := ternary (include "home-cluster.address-peers" (list $address)) $lan (regexMatch "^[0-9.]+$" $address) }}
 {{ include "home-cluster.rule" (dict "side" "to" "peers" $peers "ports" (printf "- {port: %s, protocol: TCP}" (regexFind "[0-9]+$" $url.host))) }}
 {{- end }}
+{{- if eq $device.name $root.Values.vault.device }}
+{{ include "home-cluster.rule" (dict "side" "to" "peers" (include "home-cluster.address-peers" (concat $root.Values.cluster.lan $root.Values.cluster.nodeAddresses | uniq)) "ports" "- {port: 443, protocol: TCP}\n- {port: 6443, protocol: TCP}" "why" "The API server, to ask whether a pod's token is genuine.") }}
+{{- end }}
 {{- if and $device.vault (not $root.Values.vault.device) }}
 {{- $port := regexFind "[0-9]+$" (urlParse $root.Values.vault.address).host | default "443" }}
 {{ include "home-cluster.rule" (dict "side" "to" "peers" (printf "%s\n%s" $lan (include "home-cluster.internet-peer" $root)) "ports" (printf "- {port: %s, protocol: TCP}" $port)) }}

@@ -156,6 +156,9 @@ capabilities:
 - {name: secret-{{ $name }}, mountPath: {{ $secret.path | quote }}, readOnly: true}
 {{- end }}
 {{- end }}
+{{- if eq .device.name .root.Values.vault.device }}
+- {name: account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
 {{- with .device.vault }}
 - {name: vault-secrets, mountPath: {{ .path | default "/vault/secrets" | quote }}, readOnly: true}
 {{- end }}
@@ -191,6 +194,15 @@ capabilities:
 - name: secret-{{ $name }}
   secret: {secretName: {{ include "home-cluster.device.secret" (dict "device" $device "name" $name "secret" $secret) | quote }}, defaultMode: 0440}
 {{- end }}
+{{- end }}
+{{- if eq $device.name .root.Values.vault.device }}
+{{- /* By it the vault asks the API server whether a pod's token is genuine. */}}
+- name: account
+  projected:
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 {{- if $device.vault }}
 {{- include "home-cluster.vault.volumes" (dict "root" .root "device" $device) }}
