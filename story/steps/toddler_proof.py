@@ -1,9 +1,9 @@
-"""Step 20: what is protected stays on, what is stuck is stopped, and what hangs can be mended."""
+"""Step 20: what is protected stays on, what is stuck is stopped, what came to nothing is taken back."""
 
 import asyncio
 from typing import Any, Final
 
-from story import disturb, home
+from story import home
 from story.inside import Inside
 from story.notes import Notes, demand
 from story.stage import Stage
@@ -18,9 +18,9 @@ _LIMIT: Final = 30
 
 
 async def toddler_proof(stage: Stage, notes: Notes) -> None:
-    """Force for the broker, a budget overruled, a button pressed too often, a pod that hangs."""
+    """Force for the broker, a budget overruled, a bad version taken back, a button pressed too often."""
     inside = await stage.connected()
-    await stage.apply(home.full_rights())
+    await stage.apply(home.full_rights(["kitchen"]))
     try:
         # Else the account's new rights are noticed at the next look, within five minutes.
         with stage.window("reload", "unavailable", "unknown", settle=5):
@@ -31,11 +31,13 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
         await _overruled(stage, inside, notes)
         words = ("on", "removed", "unavailable", "unknown")
         with stage.window("a toaster", *words, of=_TOASTER.path, settle=30):
-            await stage.apply([device_manifest(_TOASTER.name)])
+            toaster = device_manifest(_TOASTER.name)
+            toaster["spec"]["progressDeadlineSeconds"] = 10
+            await stage.apply([toaster])
             try:
                 await inside.until_said(_TOASTER, "status", "running", timeout=60)
+                await _wedged(stage, inside, notes)
                 await _too_often(stage, inside, notes)
-                await _hanging(stage, inside, notes)
             finally:
                 await stage.witness.delete(_TOASTER)
     finally:
@@ -92,6 +94,43 @@ async def _overruled(stage: Stage, inside: Inside, notes: Notes) -> None:
         await _remove(stage, "pdb", "broker")
 
 
+async def _wedged(stage: Stage, inside: Inside, notes: Notes) -> None:
+    """A version that does not come up is taken back from its repair."""
+    good = (await stage.witness.read(_TOASTER)).spec.template.spec.containers[0]
+    bad = {"name": good.name, "image": good.image.replace("v1.0.0", "v9.9.9")}
+    template = {"spec": {"containers": [bad]}}
+    await stage.witness.patch(_TOASTER, {"spec": {"template": template}})
+    notes.did(f"the toaster got {bad['image']}, which nobody has")
+    issue = await _repair(inside, "wedged_rollout", timeout=45)
+    notes.ha(f"a repair: {issue['translation_placeholders']}")
+    await _submit(inside, issue["issue_id"])
+
+    async def back() -> bool:
+        found = await stage.witness.read(_TOASTER)
+        image = found.spec.template.spec.containers[0].image
+        return bool(image == good.image and stage.witness.ready_of(found))
+
+    took = await inside.until("the toaster has its old image", back, timeout=45)
+    notes.witness(f"{good.image} again after {took:.1f} s")
+    await inside.until_said(_TOASTER, "status", "running", timeout=30)
+
+
+async def _repair(inside: Inside, kind: str, *, timeout: float) -> dict[str, Any]:
+    """Wait for a repair of the toaster; it as Home Assistant shows it."""
+    issues: list[dict[str, Any]] = []
+
+    async def shown() -> bool:
+        issues[:] = [
+            one
+            for one in await inside.repairs()
+            if one["translation_key"] == kind and _TOASTER.path in one["issue_id"]
+        ]
+        return bool(issues)
+
+    await inside.until(f"a repair {kind} of the toaster", shown, timeout=timeout)
+    return issues[0]
+
+
 async def _too_often(stage: Stage, inside: Inside, notes: Notes) -> None:
     """What presses again and again is stopped, and named."""
     target = {"entity_id": inside.entity(_TOASTER, "status")}
@@ -108,45 +147,6 @@ async def _too_often(stage: Stage, inside: Inside, notes: Notes) -> None:
         _LIMIT <= sent <= _LIMIT + 5, f"{sent} commands were let through: {sentence!r}"
     )
     demand(who and "Home" in who[0], f"the repair does not name who did it: {issues}")
-
-
-async def _hanging(stage: Stage, inside: Inside, notes: Notes) -> None:
-    """A pod whose node is gone hangs; the repair deletes it, and only then."""
-    pods = await stage.witness.pods(_TOASTER)
-    hanging = pods[0]
-    with stage.window(f"{hanging.node} is lost", "on", "unknown", settle=20):
-        async with disturb.wifi_down(stage.cluster, hanging.node):
-            await asyncio.to_thread(
-                stage.cluster.kubectl,
-                *("delete", "pod", hanging.name, "-n", "kitchen"),
-                *("--grace-period=1", "--wait=false"),
-            )
-            notes.did(f"{hanging.node} lost its Wi-Fi, and {hanging.name} was deleted")
-            issues: list[dict[str, Any]] = []
-
-            async def asked() -> bool:
-                issues[:] = [
-                    one
-                    for one in await inside.repairs()
-                    if one["translation_key"] == "stuck_pod"
-                    and _TOASTER.name in one["issue_id"]
-                ]
-                return bool(issues)
-
-            took = await inside.until("a repair for the pod", asked, timeout=120)
-            there = {pod.name for pod in await stage.witness.pods(_TOASTER)}
-            notes.ha(f"a repair after {took:.1f} s")
-            notes.witness(f"{hanging.name} hangs: {hanging.name in there}")
-            demand(hanging.name in there, f"{hanging.name} does not hang: {there}")
-            await _submit(inside, issues[0]["issue_id"])
-
-            async def gone() -> bool:
-                left = {pod.uid for pod in await stage.witness.pods(_TOASTER)}
-                return hanging.uid not in left and not await asked()
-
-            took = await inside.until("pod and repair are gone", gone, timeout=20)
-            notes.witness(f"{hanging.name} is gone {took:.1f} s after the repair")
-        await stage.at_rest()
 
 
 async def _submit(inside: Inside, issue_id: str) -> None:
