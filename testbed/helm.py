@@ -30,9 +30,11 @@ class Helm:
         """Install the chart; what Helm says."""
         return self._with("install", release, values, "--create-namespace", *arguments)
 
-    def upgrade(self, release: str, values: Values, *arguments: str) -> str:
-        """Upgrade a release; what Helm says."""
-        return self._with("upgrade", release, values, *arguments)
+    def upgrade(
+        self, release: str, values: Values, *arguments: str, chart: Path = CHART
+    ) -> str:
+        """Upgrade a release, to another state of the chart if wished; what Helm says."""
+        return self._with("upgrade", release, values, *arguments, chart=chart)
 
     def rollback(self, release: str, revision: int = 0) -> None:
         """Go back to a revision, or to the one before."""
@@ -68,8 +70,15 @@ class Helm:
             raise TestbedError(f"helm {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
 
-    def _with(self, command: str, release: str, values: Values, *arguments: str) -> str:
+    def _with(
+        self,
+        command: str,
+        release: str,
+        values: Values,
+        *arguments: str,
+        chart: Path = CHART,
+    ) -> str:
         return self(
-            *(command, release, str(CHART), "--values", "-", *arguments),
+            *(command, release, str(chart), "--values", "-", *arguments),
             text=yaml.safe_dump(dict(values)),
         )

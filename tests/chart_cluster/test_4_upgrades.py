@@ -1,8 +1,13 @@
 """Upgrades and rollbacks: what was set in Home Assistant stays, and what the values change wins."""
 
+import json
+from pathlib import Path
+import shutil
+
 import pytest
 
-from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
+from testbed.chart_home import NAMESPACE, RELEASE
+from testbed.helm import CHART
 from testbed.system import wait_until
 
 from .account import Account
@@ -119,14 +124,54 @@ def test_helm_goes_back(visit: Visit) -> None:
     visit.wait_states(sensor__hall_lamp_status="running")
 
 
-def test_home_assistant_starts_without_a_package_index(visit: Visit) -> None:
-    """From the packages on its own volume."""
+def version(visit: Visit) -> str:
+    """The version of the integration that Home Assistant loaded."""
+    return str(visit.call("manifest/get", integration="home_cluster")["version"])
+
+
+def wait_for_another(visit: Visit, pod: str) -> None:
+    """Wait until Home Assistant runs in another pod, with its devices."""
+    wait_until(
+        "Another pod of Home Assistant",
+        lambda: [
+            one["metadata"]["uid"]
+            for one in visit.pods("home-assistant", NAMESPACE)
+            if one["metadata"]["uid"] != pod
+        ],
+        seconds=120,
+        every=1,
+    )
+    visit.home.wait_ready()
+    visit.enter()
+    assert visit.entry()["state"] == "loaded"
+    visit.wait_states(sensor__hall_lamp_status="running")
+
+
+def own_pod(visit: Visit) -> str:
+    """The uid of Home Assistant's pod."""
+    (pod,) = visit.pods("home-assistant", NAMESPACE)
+    return str(pod["metadata"]["uid"])
+
+
+def test_a_new_integration_comes_by_itself(visit: Visit, tmp_path: Path) -> None:
+    """And without a package index: the packages are on Home Assistant's own volume."""
+    chart = tmp_path / "home-cluster"
+    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("__pycache__"))
+    manifest = chart / "files" / "home_cluster" / "manifest.json"
+    manifest.write_text(
+        json.dumps({**json.loads(manifest.read_text()), "version": "99.0.0"})
+    )
     visit.home.stop_index()
-    try:
-        visit.cluster.kubectl("delete", "pod", f"{ASSISTANT}-0", "-n", NAMESPACE)
-        visit.home.wait_ready()
-        visit.enter()
-        assert visit.entry()["state"] == "loaded"
-        visit.wait_states(sensor__hall_lamp_status="running")
-    finally:
-        visit.home.start_index()
+    before = own_pod(visit)
+    visit.home.helm.upgrade(RELEASE, visit.values, chart=chart)
+    wait_for_another(visit, before)
+    assert version(visit) == "99.0.0"
+
+
+def test_and_goes_with_a_rollback(visit: Visit) -> None:
+    """In one piece with the chart that brought it."""
+    before = own_pod(visit)
+    visit.home.helm.rollback(RELEASE)
+    wait_for_another(visit, before)
+    assert version(visit) != "99.0.0"
+    visit.home.start_index()
