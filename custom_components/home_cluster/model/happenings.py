@@ -1,5 +1,6 @@
 """What happened to a device: told once, when it happens, not as long as it lasts."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -236,14 +237,15 @@ class Past:
         if view.ref.kind not in _LONG_RUNNING:
             return
         if not view.power:
-            self._runs = frozenset()
+            self._runs = _NOTHING_RUNS
             return
         if view.health.status is not Status.RUNNING:
             return
-        runs, kept = _runs(situation), self._runs & _runs(situation)
-        if self._runs and runs and not kept:
+        runs, before = _runs(situation), set(self._runs)
+        kept = before.intersection(runs)
+        if before and runs and not kept:
             yield Happening(what=What.RESTARTED, message="It was started anew.")
-        elif kept < self._runs:
+        elif kept < before:
             self._turning = self._turning or situation.now
             if situation.now - self._turning < TURNOVER:
                 return
@@ -270,17 +272,23 @@ def _template(situation: Situation) -> str:
     )
 
 
-def _runs(situation: Situation) -> frozenset[tuple[str, str, datetime | None]]:
-    """Return the runs of main containers that go on."""
-    return frozenset(
-        (pod.uid, container.name, run.started)
-        for pod in situation.pods
-        if pod.deleting is None and not is_over(pod)
-        for container in pod.containers
-        if container.role is Role.MAIN
-        and (run := container.current) is not None
-        and run.state == "running"
+def _runs(situation: Situation) -> array[int]:
+    """Return the runs of main containers that go on: hashes, of which ten thousand must fit a Raspberry Pi."""
+    return array(
+        "q",
+        (
+            hash((pod.uid, container.name, run.started))
+            for pod in situation.pods
+            if pod.deleting is None and not is_over(pod)
+            for container in pod.containers
+            if container.role is Role.MAIN
+            and (run := container.current) is not None
+            and run.state == "running"
+        ),
     )
+
+
+_NOTHING_RUNS: Final = array("q")
 
 
 def _end(container: Container) -> Run | None:
