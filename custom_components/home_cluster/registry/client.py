@@ -41,6 +41,10 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 DOCKER_HUB: Final = "docker.io"
 _DOCKER_HUB_HOST: Final = "registry-1.docker.io"
+# What people call it when they set an account.
+_DOCKER_HUB_NAMES: Final = frozenset(
+    {"docker.com", "hub.docker.com", "index.docker.io", _DOCKER_HUB_HOST}
+)
 # Names that only a home's own network knows.
 _HOMELY: Final = (".local", ".lan", ".home", ".internal", ".home.arpa")
 
@@ -92,6 +96,8 @@ class Registries:
         for address, credential in (credentials or {}).items():
             scheme, _, host = address.rpartition("://")
             host = host.rstrip("/")
+            if host in _DOCKER_HUB_NAMES:
+                host = DOCKER_HUB
             if scheme == "http":
                 self._plain.add(host)
             if credential.secret:

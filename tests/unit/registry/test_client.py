@@ -449,6 +449,13 @@ async def test_docker_hub_has_a_host_of_another_name() -> None:
     assert seen == ["https://registry-1.docker.io/v2/library/nginx/tags/list?n=1000"]
 
 
+@pytest.mark.parametrize("name", ["docker.io", "hub.docker.com", "index.docker.io"])
+async def test_docker_hub_by_any_of_its_names(name: str) -> None:
+    """An account is set for what people call it."""
+    registries = Registries(failing(OSError(), []), {name: Credential("", "a token")})
+    assert registries._authorization("docker.io", "home/fridge") == "Bearer a token"
+
+
 async def test_a_name_that_nobody_knows() -> None:
     """It says so."""
     error = aiohttp.ClientConnectorDNSError(Mock(), OSError("no such name"))
