@@ -75,6 +75,18 @@ class Pictures:
                 showing=[sentence],
             )
 
+    async def firmware(self, inside: Inside, newest: str) -> None:
+        """The newer version of the fridge's firmware, as it is offered."""
+        if self._folder is None:
+            return
+        entity = inside.entity(home.FRIDGE, "update")
+        async with Camera(inside.house) as camera:
+            await camera.take(
+                f"/config/devices/dashboard?more-info-entity-id={entity}",
+                self._folder / "firmware.png",
+                showing=["Installed version", newest],
+            )
+
     async def generated(self, inside: Inside, sentence: str) -> None:
         """The dashboard that makes itself: what is wrong, a card for each device, the fridge's log."""
         if self._folder is None:

@@ -33,6 +33,8 @@ async def firmware(stage: Stage, notes: Notes) -> None:
         f"{old} is installed and {_NEWEST} the newest 1.x, but Home Assistant says {dict(said)}",
     )
 
+    await stage.pictures.firmware(inside, _NEWEST)
+
     since = time.time()
     await inside.house.service("update.install", entity)
     took = time.time() - since
