@@ -404,7 +404,8 @@ class Firmware(Part):
             if self._known.get(ref) != known:
                 # Another image by now, which is looked at on its own.
                 return
-            self._complained.pop(query.image.registry, None)
+            if self._complained.pop(query.image.registry, None):
+                _LOGGER.info("The registry %s answers again", query.image.registry)
             self._known[ref] = replace(
                 known,
                 tag=newest.tag,
@@ -471,7 +472,7 @@ class Firmware(Part):
         plan.due = now + wait * self._chance(1, 1.1)
         if self._complained.get(registry) != str(error):
             self._complained[registry] = str(error)
-            _LOGGER.warning(
+            _LOGGER.info(
                 "Could not look for new versions of %s at the registry %s",
                 self._known[ref].image,
                 words,
