@@ -19,6 +19,7 @@ import tempfile
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "home-cluster"
 INTEGRATION = ROOT / "custom_components" / "home_cluster"
+ROOM_FOR = ("README.md", "images.txt", "examples/")
 PACKED = "files/integration.tar.xz"
 LEFT_OUT = re.compile(r"__pycache__|\.pyc$|^brand/(?!icon\.png)|^quality_scale\.yaml$")
 # As the chart's templates do it: whole lines of comment, and strings that are statements.
@@ -86,6 +87,13 @@ def stage(folder: Path) -> Path:
     )
     (chart / "files" / "home_cluster").unlink()
     (chart / PACKED).write_bytes(compressed())
+    # What a checkout leaves out for the sake of its size has room here.
+    ignored = chart / ".helmignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines(keepends=True)
+    ignored.write_text(
+        "".join(line for line in lines if line.strip() not in ROOM_FOR),
+        encoding="utf-8",
+    )
     return chart
 
 

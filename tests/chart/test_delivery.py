@@ -204,6 +204,11 @@ def test_home_assistant_restarts_when_the_integration_changes_and_only_then(
     assert checksum() != before
 
 
+def test_what_people_read_is_in_the_packed_chart(ready: Path) -> None:
+    for name in ("README.md", "images.txt", "examples/house.yaml"):
+        assert (ready / name).read_bytes() == (CHART / name).read_bytes()
+
+
 def test_a_package_without_the_integration_is_refused(
     packed: Path, tmp_path: Path
 ) -> None:
