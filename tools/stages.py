@@ -34,13 +34,13 @@ _APART: Final = (
 class Stage:
     """A command with a name.
 
-    Stages that follow one another with `apart` run side by side, each with a network, cgroups and
+    Stages that follow one another with the same number `apart` run side by side, each with a network, cgroups and
     a state folder of its own, and without internet.
     """
 
     name: str
     command: Sequence[str]
-    apart: bool = False
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def run_stages(stages: Sequence[Stage]) -> int:
     results: list[Result] = []
     waiting = list(stages)
     while waiting:
-        if waiting[0].apart:
+        if group := waiting[0].apart:
             together = []
-            while waiting and waiting[0].apart:
+            while waiting and waiting[0].apart == group:
                 together.append(waiting.pop(0))
             results += _side_by_side(together, env)
             continue

@@ -42,16 +42,17 @@ WHOLE = (
         ),
     ),
     *(
-        Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=True)
-        for name, paths in {
-            "tests on the real cluster": ("tests/cluster",),
-            "the story and the demo": (
-                "tests/e2e/test_story.py",
-                "tests/e2e/test_demo.py",
+        Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=group)
+        for group, name, paths in (
+            (
+                1,
+                "the story and the demo",
+                ("tests/e2e/test_story.py", "tests/e2e/test_demo.py"),
             ),
-            "the story can fail": ("tests/e2e/test_story_can_fail.py",),
-            "the chart on the real cluster": ("tests/chart_cluster",),
-        }.items()
+            (1, "the story can fail", ("tests/e2e/test_story_can_fail.py",)),
+            (2, "tests on the real cluster", ("tests/cluster",)),
+            (2, "the chart on the real cluster", ("tests/chart_cluster",)),
+        )
     ),
 )
 
