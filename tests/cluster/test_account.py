@@ -202,3 +202,18 @@ def test_its_token_does_what_the_integration_does(cluster: Cluster, zone: str) -
     assert ask("PATCH", f"{fridge}/scale", off) == 200
     assert ask("PATCH", fridge, off) == 403
     assert ask("GET", "/api/v1/namespaces") == 403
+
+
+def test_what_is_of_nodes_comes_and_goes_with_its_file(
+    cluster: Cluster, zone: str
+) -> None:
+    """Each right that it lists, and not the one that is as good as a shell on the node."""
+    rights = [*given("nodes.yaml")]
+    cluster.kubectl("apply", "-f", str(RBAC / "nodes.yaml"))
+    try:
+        assert [right for right in rights if not may(cluster, right, zone)] == []
+        assert not may(cluster, ("get", "", "nodes/proxy", None), zone)
+        assert not may(cluster, ("delete", "", "pods", None), zone)
+    finally:
+        cluster.kubectl("delete", "-f", str(RBAC / "nodes.yaml"))
+    assert not may(cluster, ("patch", "", "nodes", None), zone)

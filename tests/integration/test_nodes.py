@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.home_cluster import flailing, node_commands
+from custom_components.home_cluster.admin import want_admin
 from custom_components.home_cluster.const import DOMAIN
 from custom_components.home_cluster.own import OwnPod
 from homeassistant.core import Context, HomeAssistant
@@ -494,6 +495,7 @@ async def test_only_an_administrator_drains(
     entry = entry_for(home)
     await set_up(hass, entry)
     child = MockUser(name="Toddler").add_to_hass(hass)
+    child.mock_policy({"entities": {"all": True}})
 
     async def press(user_id: str | None) -> None:
         await hass.services.async_call(
@@ -507,7 +509,8 @@ async def test_only_an_administrator_drains(
     with pytest.raises(Unauthorized):
         await press(child.id)
     with pytest.raises(UnknownUser):
-        await press("nobody")
+        await want_admin(hass, Context(user_id="nobody"))
+    await want_admin(hass, None)
     assert entry.runtime_data.node_commands.drain_of("pi-attic") is None
     await press(hass_admin_user.id)
     assert entry.runtime_data.node_commands.drain_of("pi-attic") is not None

@@ -144,6 +144,11 @@ def test_a_restart_repeats_the_start(processes: Processes) -> None:
         env={"COLOUR": "red", "PATH": "/bin:/usr/bin"},
     )
     first = processes.pid("lamp")
+    wait_until(
+        "The first line",
+        lambda: processes.log("lamp").read_text() == "red\n",
+        seconds=10,
+    )
     processes.restart("lamp", grace=1)
     assert processes.pid("lamp") != first
     wait_until(
