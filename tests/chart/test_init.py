@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import pytest
 
+from homeassistant.components.http.config import ActiveConfigType, HTTPConfigStore
+from homeassistant.core import HomeAssistant
+
 from .chart import CHART
 
 WANTED: Final[dict[str, Any]] = {
@@ -148,6 +151,18 @@ def test_a_new_home_trusts_the_clusters_gateways_from_the_start(config: Path) ->
     assert stored["data"]["stable"]["use_x_forwarded_for"] is True
     assert proxies(config) == ["10.42.0.0/16"]
     assert (config / ".storage/http").stat().st_mode & 0o777 == 0o600
+
+
+async def test_home_assistant_takes_the_seeded_store_for_its_own(config: Path) -> None:
+    seed(config)
+    hass = HomeAssistant(str(config))
+    store = HTTPConfigStore(hass)
+    active = await store.async_activate_config()
+    assert store.active_config_type is ActiveConfigType.STABLE
+    assert active["use_x_forwarded_for"] is True
+    assert active["trusted_proxies"] == ["10.42.0.0/16"]
+    assert active["server_port"] == 8123
+    await hass.async_stop(force=True)
 
 
 def test_proxies_join_those_that_are_there(config: Path) -> None:
