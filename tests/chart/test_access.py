@@ -84,14 +84,21 @@ def test_over_the_whole_cluster_it_may_see_nodes_and_no_more() -> None:
     (role,) = render().of("ClusterRole")
     assert rights(role) == {
         *product(("get", "list", "watch"), ("",), ("nodes",)),
+        *product(("list", "watch"), ("",), ("persistentvolumes",)),
         ("get", "", "nodes/stats"),
         ("list", "metrics.k8s.io", "nodes"),
     }
 
 
-def test_cordon_and_drain_are_asked_for_apart() -> None:
+def test_with_cordon_and_drain_its_rights_over_nodes_are_the_documented_ones() -> None:
+    documented: set[Right] = set()
+    for name in ("account", "nodes"):
+        text = (ROOT / f"docs/rbac/{name}.yaml").read_text(encoding="utf-8")
+        for each in yaml.safe_load_all(text):
+            if each["kind"] == "ClusterRole":
+                documented |= rights(each)
     (role,) = controlled(maintainNodes=True).of("ClusterRole")
-    assert rights(role) >= {("patch", "", "nodes"), ("create", "", "pods/eviction")}
+    assert rights(role) == documented
 
 
 @pytest.mark.parametrize("values", [{}, HOUSE, {"access": {"only": True}}])
