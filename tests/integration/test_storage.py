@@ -277,7 +277,7 @@ async def test_a_volume_that_fills_runs_an_automation(
     kubelet.summary["pods"][0]["volume"] = [
         volume("kitchen", "music-jazz-0", 19 * GIB // 2, 10 * GIB)
     ]
-    await pass_by(hass, stats.INTERVAL.total_seconds() + 1)
+    await pass_by(hass, METRICS_INTERVAL + 1)
     await until(hass, lambda: ran, "the run")
     assert len(ran) == 1
 
