@@ -105,9 +105,13 @@ async def async_unload_entry(
     hass: HomeAssistant, entry: HomeClusterConfigEntry
 ) -> bool:
     """Let go of the entities and of the cluster."""
+    hub = entry.runtime_data
+    hub.roster.hold()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.stop()
+        await hub.stop()
+    else:
+        hub.roster.release()
     return unloaded
 
 

@@ -338,6 +338,7 @@ class Hub:
         """Let go of the cluster."""
         self.available = False
         self._begun = False
+        self.roster.hold()
         for part in self._parts:
             part.stop()
         self.digest.stop()

@@ -36,6 +36,10 @@ class Description(Protocol):
         """Say whether a device has it."""
 
     @property
+    def entity_registry_enabled_default(self) -> bool:
+        """Whether somebody sees it without asking for it."""
+
+    @property
     def control(self) -> Control | Need | None:
         """What must be allowed for it."""
 
@@ -50,6 +54,9 @@ class _Follower:
     make: Callable[[Device, Any], Entity]
     add: AddConfigEntryEntitiesCallback
     more: More | None
+
+
+type _Queue = deque[tuple[_Follower, Device, Description]]
 
 
 class Roster:
@@ -72,7 +79,12 @@ class Roster:
         self._unique_id = unique_id
         self._followers: list[_Follower] = []
         self._listeners: dict[str, list[CALLBACK_TYPE]] = {}
-        self._queue: deque[tuple[_Follower, Device, Description]] = deque()
+        # Those that somebody sees come first: half of all are disabled until somebody wants them.
+        self._queue: _Queue = deque()
+        self._later: _Queue = deque()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._held = False
         self._adding: asyncio.Task[None] | None = None
         self.devices: dict[str, Device] = {}
 
@@ -143,9 +155,19 @@ class Roster:
             listener()
 
     async def settled(self) -> None:
-        """Return when no entity waits to be added."""
-        if self._adding is not None:
-            await self._adding
+        """Return when no entity waits to be added but those that are disabled at first."""
+        await self._settled.wait()
+
+    @callback
+    def hold(self) -> None:
+        """Add nothing more for now: the platforms are about to go."""
+        self._held = True
+
+    @callback
+    def release(self) -> None:
+        """Go on adding."""
+        self._held = False
+        self._start_adding()
 
     def _fit(self, follower: _Follower, device: Device) -> None:
         more = () if follower.more is None else follower.more(device.view)
@@ -158,11 +180,25 @@ class Roster:
             )
             if wants and not has:
                 device.entities.add(description.key)
-                self._queue.append((follower, device, description))
+                queue = (
+                    self._queue
+                    if description.entity_registry_enabled_default
+                    else self._later
+                )
+                queue.append((follower, device, description))
             elif has and not wants:
                 device.entities.discard(description.key)
                 self._remove(device, description.key)
-        if self._queue and (self._adding is None or self._adding.done()):
+        self._start_adding()
+
+    def _start_adding(self) -> None:
+        if self._queue:
+            self._settled.clear()
+        if (
+            (self._queue or self._later)
+            and not self._held
+            and (self._adding is None or self._adding.done())
+        ):
             self._adding = self._entry.async_create_task(
                 self._hass, self._add(), "home_cluster add entities", eager_start=False
             )
@@ -179,15 +215,13 @@ class Roster:
     async def _add(self) -> None:
         """Hand the waiting entities to their platforms, a few at a time."""
         loop = self._hass.loop
-        while self._queue:
+        while (queue := self._queue or self._later) and not self._held:
             end = loop.time() + SLICE
-            while self._queue and loop.time() < end:
-                follower = self._queue[0][0]
+            while queue and loop.time() < end:
+                follower = queue[0][0]
                 batch: list[Entity] = []
-                while (
-                    self._queue and self._queue[0][0] is follower and len(batch) < BATCH
-                ):
-                    _, device, description = self._queue.popleft()
+                while queue and queue[0][0] is follower and len(batch) < BATCH:
+                    _, device, description = queue.popleft()
                     # Both may have changed while it waited.
                     if (
                         self.devices.get(device.key) is device
@@ -196,4 +230,6 @@ class Roster:
                         batch.append(follower.make(device, description))
                 if batch:
                     follower.add(batch)
+            if not self._queue:
+                self._settled.set()
             await asyncio.sleep(0)
