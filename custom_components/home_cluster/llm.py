@@ -4,6 +4,7 @@ What programs in the cluster wrote is handed on as data that is marked, for it m
 are meant to be obeyed.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, override
 
@@ -157,11 +158,11 @@ class _DeviceTool(Tool):
                 data={"error": str(err) or type(err).__name__}, error=True
             )
 
+    @abstractmethod
     async def do(
         self, hass: HomeAssistant, data: dict[str, Any], context: LLMContext
     ) -> JsonObjectType:
         """Return the answer; raises `ToolError` or `HomeAssistantError`."""
-        raise NotImplementedError
 
     def known(self, hass: HomeAssistant, context: LLMContext) -> list[Known]:
         """Return the devices that may be spoken about."""
