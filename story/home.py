@@ -68,6 +68,7 @@ def half_blind_account(name: str, resource: str) -> list[dict[str, Any]]:
                 rule["resources"] = [
                     one for one in rule["resources"] if one != resource
                 ]
+            item["rules"] = [rule for rule in item["rules"] if rule["resources"]]
     return objects
 
 

@@ -20,7 +20,11 @@ from .notes import Miss
 from .pictures import Pictures
 from .witness import Witness, Workload
 
-_TOKEN_SECONDS = 4 * 3600
+# Long enough that nobody is told that it ends soon.
+_TOKEN_SECONDS = 60 * 24 * 3600
+
+# The controls that only large rights bring.
+_LARGE = ("update", "hpa_min", "hpa_max", "run")
 
 
 class Stage:
@@ -146,6 +150,16 @@ class Stage:
             for inside in self.insides:
                 stack.enter_context(
                     inside.recorder.window(name, *allows, of=of, settle=settle)
+                )
+            yield
+
+    @contextmanager
+    def large_rights_go(self) -> Iterator[None]:
+        """A time in which large rights are taken back: their controls go at one of the next looks at rights."""
+        with ExitStack() as stack:
+            for key in _LARGE:
+                stack.enter_context(
+                    self.window("large rights go", "removed", of=f"/{key}", settle=360)
                 )
             yield
 

@@ -63,8 +63,9 @@ async def large_rights(
     try:
         yield
     finally:
-        await asyncio.to_thread(_take_back, stage, rights)
-        await look_anew(stage, inside, 60)
+        with stage.large_rights_go():
+            await asyncio.to_thread(_take_back, stage, rights)
+            await look_anew(stage, inside, 60)
 
 
 async def look_anew(stage: Stage, inside: Inside, interval: int) -> None:

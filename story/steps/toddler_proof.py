@@ -41,7 +41,8 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
             finally:
                 await stage.witness.delete(_TOASTER)
     finally:
-        await _remove(stage, "role,rolebinding", f"{home.ACCOUNT}-full")
+        with stage.large_rights_go():
+            await _remove(stage, "role,rolebinding", f"{home.ACCOUNT}-full")
 
 
 async def _forced(stage: Stage, inside: Inside, notes: Notes) -> None:
