@@ -23,10 +23,7 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
     await stage.apply(home.full_rights(["kitchen"]))
     try:
         # Else the account's new rights are noticed at the next look, within five minutes.
-        with stage.window("reload", "unavailable", "unknown", settle=5):
-            path = f"/api/config/config_entries/entry/{inside.entry_id}/reload"
-            await inside.house.rest("POST", path)
-            await inside.until("the entry is loaded", inside.loaded, timeout=30)
+        await _look_anew(stage, inside)
         await _forced(stage, inside, notes)
         await _overruled(stage, inside, notes)
         words = ("on", "removed", "unavailable", "unknown")
@@ -41,8 +38,26 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
             finally:
                 await stage.witness.delete(_TOASTER)
     finally:
-        with stage.large_rights_go():
-            await _remove(stage, "role,rolebinding", f"{home.ACCOUNT}-full")
+        await _back_to_small_rights(stage, inside)
+
+
+async def _look_anew(stage: Stage, inside: Inside) -> None:
+    with stage.window("reload", "unavailable", "unknown", settle=5):
+        path = f"/api/config/config_entries/entry/{inside.entry_id}/reload"
+        await inside.house.rest("POST", path)
+        await inside.until("the entry is loaded", inside.loaded, timeout=30)
+
+
+async def _back_to_small_rights(stage: Stage, inside: Inside) -> None:
+    """Take the large rights back, and wait until that is believed, so that no later step is in it."""
+
+    async def gone() -> bool:
+        return inside.said(home.FRIDGE, "update") is None
+
+    with stage.large_rights_go():
+        await _remove(stage, "role,rolebinding", f"{home.ACCOUNT}-full")
+        await _look_anew(stage, inside)
+        await inside.until("the large rights' controls are gone", gone, timeout=60)
 
 
 async def _forced(stage: Stage, inside: Inside, notes: Notes) -> None:
