@@ -117,7 +117,7 @@ async def _wedged(stage: Stage, inside: Inside, notes: Notes) -> None:
     template = {"spec": {"containers": [bad]}}
     await stage.witness.patch(_TOASTER, {"spec": {"template": template}})
     notes.did(f"the toaster got {bad['image']}, which nobody has")
-    issue = await _repair(inside, "wedged_rollout", timeout=45)
+    issue = await _repair(inside, "wedged_rollout", timeout=120)
     notes.ha(f"a repair: {issue['translation_placeholders']}")
     await _submit(inside, issue["issue_id"])
 
