@@ -112,7 +112,7 @@ async def _wrong(house: BenchHouse) -> str:
     switches = [
         state["state"]
         for name, state in states.items()
-        if name.startswith("switch.") and not name.endswith("_schedulable")
+        if name.startswith("switch.") and not name.endswith("_takes_new_pods")
     ]
     on = switches.count("on")
     return "" if on == WORKLOADS else f"{on} of {WORKLOADS} switches are on"
