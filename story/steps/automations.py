@@ -1,18 +1,16 @@
 """Steps 21 and 22: automations hear of what happens, and a device that does not do its work is restarted."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-import time
 from typing import Any, Final
 
 from kubernetes.client.exceptions import ApiException
 
+from story.automations import Automations, holds
 from story.inside import Inside
-from story.notes import Miss, Notes, demand
+from story.notes import Notes, demand
 from story.stage import Stage
 from story.witness import Workload
-from testbed.house_socket import HouseError
 
 from .parts import device_manifest
 from .step import Step
@@ -24,64 +22,10 @@ _DOOR: Final = "binary_sensor.grill_door"
 _PASSING: Final = ("removed", "unavailable", "unknown", "on")
 
 
-class _Automations:
-    """Automations made as the editor makes them, and gone when the step is over."""
-
-    def __init__(self, inside: Inside) -> None:
-        """Make none yet."""
-        self._inside = inside
-        self._made: list[str] = []
-
-    async def make(self, name: str, trigger: dict[str, Any], *, says: str = "") -> None:
-        """Have one that puts a notification on the wall; `says` is its template."""
-        note = {"notification_id": name, "message": says or name}
-        await self._inside.house.rest(
-            "POST",
-            f"/api/config/automation/config/{name}",
-            {
-                "alias": name,
-                "triggers": [trigger],
-                "actions": [{"action": "persistent_notification.create", "data": note}],
-            },
-        )
-        self._made.append(name)
-
-        async def there() -> bool:
-            try:
-                await self._inside.house.rest("GET", f"/api/states/automation.{name}")
-            except HouseError:
-                return False
-            return True
-
-        await self._inside.until(f"the automation {name} is there", there, timeout=10)
-
-    async def until_ran(self, name: str, *, timeout: float = 30) -> str:
-        """Wait for what the automation put on the wall."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            notes = await self._inside.house.call("persistent_notification/get")
-            for note in notes:
-                if note["notification_id"] == name:
-                    return str(note["message"])
-            await asyncio.sleep(0.2)
-        raise Miss(f"the automation {name} did not run in {timeout:.0f} s")
-
-    async def remove(self) -> None:
-        """Take all of them away, and what they put on the wall."""
-        for name in self._made:
-            with suppress(HouseError):
-                await self._inside.house.rest(
-                    "DELETE", f"/api/config/automation/config/{name}"
-                )
-            await self._inside.house.service(
-                "persistent_notification.dismiss", notification_id=name
-            )
-
-
 async def automations(stage: Stage, notes: Notes) -> None:
     """An oven crashes and is mended; each is told once, and automations run by area, device and entity."""
     inside = await stage.connected()
-    made = _Automations(inside)
+    made = Automations(inside)
     async with AsyncExitStack() as stack:
         stack.enter_context(
             stage.window("the oven", *_PASSING, of=_OVEN.path, settle=9)
@@ -109,7 +53,7 @@ async def automations(stage: Stage, notes: Notes) -> None:
 
 
 async def _crashes(
-    stage: Stage, inside: Inside, notes: Notes, made: _Automations
+    stage: Stage, inside: Inside, notes: Notes, made: Automations
 ) -> None:
     await stage.witness.patch(_OVEN, _environment({"CRASH_AFTER": "1"}))
     notes.did("the oven got a program that crashes after 1 s")
@@ -128,7 +72,7 @@ async def _crashes(
 
 
 async def _is_mended(
-    stage: Stage, inside: Inside, notes: Notes, made: _Automations
+    stage: Stage, inside: Inside, notes: Notes, made: Automations
 ) -> None:
     await stage.witness.patch(_OVEN, _environment({}))
     notes.did("the oven got its good program back")
@@ -146,7 +90,7 @@ async def _is_mended(
 
 
 async def _is_restarted(
-    stage: Stage, inside: Inside, notes: Notes, made: _Automations
+    stage: Stage, inside: Inside, notes: Notes, made: Automations
 ) -> None:
     power = {"entity_id": inside.entity(_OVEN, "power")}
     await made.make(
@@ -172,26 +116,16 @@ async def _is_restarted(
 async def _conditions(
     inside: Inside, notes: Notes, target: dict[str, Any], *, healthy: bool
 ) -> None:
-    found = await _holds(inside, "is_healthy", target)
+    found = await holds(inside, "is_healthy", target)
     nodes = [
         node["id"]
         for path, node in (await inside.devices()).items()
         if path.startswith("node/")
     ]
-    ready = await _holds(inside, "node_ready", {"device_id": nodes}, behavior="all")
+    ready = await holds(inside, "node_ready", {"device_id": nodes}, behavior="all")
     notes.ha(f"healthy: {found}, all {len(nodes)} nodes ready: {ready}")
     demand(found is healthy, f"the condition is_healthy says {found}")
     demand(ready, "the condition node_ready does not pass")
-
-
-async def _holds(
-    inside: Inside, key: str, target: dict[str, Any], **options: Any
-) -> bool:
-    condition = {"condition": f"home_cluster.{key}", "target": target}
-    answer = await inside.house.call(
-        "test_condition", condition={**condition, "options": options}
-    )
-    return bool(answer["result"])
 
 
 async def serving(stage: Stage, notes: Notes) -> None:
