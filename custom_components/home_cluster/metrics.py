@@ -1,93 +1,57 @@
 """CPU and memory of the devices whose entities ask for it, read together once an interval."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import reduce
 import logging
 from operator import add
 from typing import Final, Protocol, override
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.core import callback
 
-from .const import CONF_METRICS_INTERVAL, METRICS_INTERVAL
+from . import on_demand
 from .devices import ref_of
 from .kube.access import Missing
 from .kube.client import Client
 from .kube.errors import KubeError, NotFound
 from .kube.metrics import Usage, node_usage, pod_usage
 from .kube.schema import Key, Kind, Ref
-from .parts import Part
+from .on_demand import OnDemand
 from .rights import POD_FIGURES, Rights
-from .roster import Roster
 
 _LOGGER = logging.getLogger(__name__)
 
-# Entities come one after the other: they are read together.
-SOON: Final = 1.0
 # What was read last is shown until so many readings in a row have failed.
 MISSES: Final = 3
 # Workloads that are added up in one turn of the event loop.
 _SLICE: Final = 50
 
 
-class Home(Protocol):
+class Home(on_demand.Home, Protocol):
     """What this part needs of the hub."""
 
-    hass: HomeAssistant
-    entry: ConfigEntry
     client: Client
     rights: Rights
-    roster: Roster
-    available: bool
 
     def pod_keys(self, ref: Ref) -> Iterable[Key]:
         """Return the pods that a workload has now."""
 
 
-class Metrics(Part):
-    """Reads metrics.k8s.io while at least one entity wants to know, at most once an interval.
+class Metrics(OnDemand[Home]):
+    """Reads metrics.k8s.io for the devices that are wanted.
 
     A reading is one request for all pods, or one a namespace, and one for all nodes. The last values
     are kept for a reading that fails; after `MISSES` in a row nothing is known.
     """
 
+    _what = "metrics"
+
     def __init__(self, home: Home) -> None:
-        """Wait for somebody who wants to know."""
-        self._home = home
-        self._wanted: Counter[str] = Counter()
+        """Know nothing yet."""
+        super().__init__(home)
         self._used: dict[str, Usage] = {}
         self._misses = 0
         self._told = False
-        self._timer: CALLBACK_TYPE | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def reading(self) -> bool:
-        """Whether an answer is waited for."""
-        return self._task is not None and not self._task.done()
-
-    @callback
-    def follow(self, device_key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Have a device measured and the listener told of every reading; returns what ends that."""
-        self._wanted[device_key] += 1
-        stop = self._home.roster.listen(_listening(device_key), listener)
-        if self._timer is None:
-            self._arm(SOON)
-
-        @callback
-        def end() -> None:
-            stop()
-            self._wanted[device_key] -= 1
-            if not self._wanted[device_key]:
-                del self._wanted[device_key]
-                self._used.pop(device_key, None)
-            if not self._wanted:
-                self.stop()
-
-        return end
 
     @callback
     def usage(self, device_key: str) -> Usage | None:
@@ -96,29 +60,10 @@ class Metrics(Part):
 
     @override
     @callback
-    def stop(self) -> None:
-        """Read no more."""
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+    def _unwanted(self, device_key: str) -> None:
+        self._used.pop(device_key, None)
 
-    @callback
-    def _arm(self, seconds: float) -> None:
-        self._timer = async_call_later(self._home.hass, seconds, self._due)
-
-    @callback
-    def _due(self, _now: object) -> None:
-        options = self._home.entry.options
-        self._arm(options.get(CONF_METRICS_INTERVAL, METRICS_INTERVAL))
-        # While the link is lost nothing is shown anyway, and who asks then only waits for long.
-        if self._home.available and not self.reading:
-            self._task = self._home.entry.async_create_background_task(
-                self._home.hass, self._read(), "home_cluster metrics", eager_start=False
-            )
-
+    @override
     async def _read(self) -> None:
         wanted = [(key, ref) for key in self._wanted if (ref := ref_of(key))]
         workloads = [(key, ref) for key, ref in wanted if ref.kind is not Kind.NODE]
@@ -175,14 +120,6 @@ class Metrics(Part):
         self._used.clear()
         self._tell()
 
-    def _tell(self) -> None:
-        for key in tuple(self._wanted):
-            self._home.roster.wake(_listening(key))
-
 
 def _in(ref: Ref, nodes: Mapping[str, Usage]) -> bool:
     return ref.kind is Kind.NODE and ref.name in nodes
-
-
-def _listening(device_key: str) -> str:
-    return f"{device_key}/figures"

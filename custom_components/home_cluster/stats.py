@@ -6,26 +6,22 @@ from collections.abc import Iterable
 import logging
 from typing import Final, NamedTuple, Protocol, override
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.event import async_call_later
 
+from . import on_demand
 from .boots import Boots
-from .const import CONF_METRICS_INTERVAL, DOMAIN, METRICS_INTERVAL
+from .const import DOMAIN
 from .kube.client import Client
 from .kube.cluster import Cluster
 from .kube.errors import KubeError, UntrustedCertificate
 from .kube.kubelet import Filesystem, NodeStats, node_stats
 from .kube.schema import Key, Kind, Node, Ref
 from .model.views import NodeView, WorkloadView
-from .parts import Part
-from .roster import Roster
+from .on_demand import OnDemand
 
 _LOGGER = logging.getLogger(__name__)
 
-# Entities come one after the other: what they need is read together.
-SOON: Final = 1.0
 # What was read last is shown until so many readings of a node in a row have failed.
 MISSES: Final = 3
 AT_ONCE: Final = 4
@@ -44,56 +40,32 @@ class Measured(NamedTuple):
     disk: Filesystem | None
 
 
-class Home(Protocol):
+class Home(on_demand.Home, Protocol):
     """What this part needs of the hub."""
 
-    hass: HomeAssistant
-    entry: ConfigEntry
     client: Client
-    roster: Roster
     boots: Boots
     cluster: Cluster
-    available: bool
 
     def wake(self, ref: Ref) -> None:
         """Have a device's entities look at what they show."""
 
 
-class Stats(Part):
-    """Asks each node that somebody wants to know of, one request a node an interval.
+class Stats(OnDemand[Home]):
+    """Asks each node that somebody wants to know of, one request a node a reading.
 
     The token is sent only to a node whose certificate the cluster's authority signed. A repair names
     those whose certificate it did not; nothing is known of them.
     """
 
+    _what = "stats"
+
     def __init__(self, home: Home) -> None:
-        """Wait for somebody who wants to know."""
-        self._home = home
-        self._wanted: Counter[str] = Counter()
+        """Know nothing yet."""
+        super().__init__(home)
         self._known: dict[str, NodeStats] = {}
         self._misses: Counter[str] = Counter()
         self._untrusted: set[str] = set()
-        self._timer: CALLBACK_TYPE | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    @callback
-    def follow(self, device_key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Have a device's nodes asked and the listener told of every reading; returns what ends that."""
-        self._wanted[device_key] += 1
-        stop = self._home.roster.listen(_listening(device_key), listener)
-        if self._timer is None:
-            self._arm(SOON)
-
-        @callback
-        def end() -> None:
-            stop()
-            self._wanted[device_key] -= 1
-            if not self._wanted[device_key]:
-                del self._wanted[device_key]
-            if not self._wanted:
-                self.stop()
-
-        return end
 
     @callback
     def disk(self, node: str) -> Filesystem | None:
@@ -114,30 +86,11 @@ class Stats(Part):
     @callback
     def stop(self) -> None:
         """Ask no more, and know nothing."""
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        super().stop()
         self._known.clear()
         self._misses.clear()
         self._untrusted.clear()
         self._report()
-
-    @callback
-    def _arm(self, seconds: float) -> None:
-        self._timer = async_call_later(self._home.hass, seconds, self._due)
-
-    @callback
-    def _due(self, _now: object) -> None:
-        options = self._home.entry.options
-        self._arm(options.get(CONF_METRICS_INTERVAL, METRICS_INTERVAL))
-        # While the link is lost nothing is shown anyway.
-        if self._home.available and (self._task is None or self._task.done()):
-            self._task = self._home.entry.async_create_background_task(
-                self._home.hass, self._read(), "home_cluster stats", eager_start=False
-            )
 
     def _nodes(self) -> set[str]:
         """Return the nodes that matter to somebody."""
@@ -152,6 +105,7 @@ class Stats(Part):
                 names.update(device.view.nodes)
         return names
 
+    @override
     async def _read(self) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -165,8 +119,7 @@ class Stats(Part):
             del self._known[gone]
         self._untrusted &= names
         self._report()
-        for key in tuple(self._wanted):
-            self._home.roster.wake(_listening(key))
+        self._tell()
 
     async def _ask(self, name: str) -> None:
         node = self._home.cluster.store(Kind.NODE).get(Key("", name))
@@ -212,7 +165,3 @@ class Stats(Part):
                 "nodes": ", ".join(sorted(self._untrusted)),
             },
         )
-
-
-def _listening(device_key: str) -> str:
-    return f"{device_key}/stats"

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.home_cluster import stats
+from custom_components.home_cluster import on_demand, stats
 from custom_components.home_cluster.const import DOMAIN, METRICS_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -234,7 +234,7 @@ async def test_a_disk_and_a_volume_tell_how_full_they_are(
     entry = entry_for(jazz)
     await enabled(hass, entry, f"{ATTIC}/disk", f"{MUSIC}_used")
     assert state(hass, f"{ATTIC}/disk") == "unavailable"
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     await until(hass, lambda: state(hass, f"{ATTIC}/disk") == "30.0", "the disk")
     assert kubelet.tokens == ["Bearer person"]
     assert attributes(hass, f"{ATTIC}/disk")["capacity"] == 100 * GIB
@@ -261,7 +261,7 @@ async def test_a_volume_that_fills_runs_an_automation(
     kubelet.stands_for(jazz, "pi-attic")
     entry = entry_for(jazz)
     await enabled(hass, entry, f"{MUSIC}_used")
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     await until(hass, lambda: state(hass, f"{MUSIC}_used") == "10.0", "the volume")
     found = device(hass, entry, JAZZ)
     assert found is not None
@@ -313,7 +313,7 @@ async def test_the_disk_of_a_node_is_not_called_the_volume(
     ]
     kubelet.stands_for(jazz, "pi-attic")
     await enabled(hass, entry_for(jazz), f"{MUSIC}_used")
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     await until(hass, lambda: state(hass, f"{MUSIC}_used") == "30.0", "the disk")
     shown = attributes(hass, f"{MUSIC}_used")
     assert (shown["lies_on"], shown["friendly_name"]) == (said, name)
@@ -332,7 +332,7 @@ async def test_a_disk_as_large_as_the_claim_is_still_the_nodes(
     ]
     kubelet.stands_for(jazz, "pi-attic")
     await enabled(hass, entry_for(jazz), f"{MUSIC}_used")
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     await until(hass, lambda: state(hass, f"{MUSIC}_used") == "30.0", "the disk")
     assert attributes(hass, f"{MUSIC}_used")["lies_on"] == "node_disk"
 
@@ -370,7 +370,7 @@ async def test_a_node_is_asked_once_when_it_was_started(
     jazz.delete("nodes", "", "pi-cellar")
     entry = entry_for(jazz)
     await set_up(hass, entry)
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     await until(
         hass,
         lambda: state(hass, f"{ATTIC}/last_boot") == "2026-11-20T07:30:00+00:00",
@@ -392,7 +392,7 @@ async def test_a_token_goes_to_no_node_that_is_not_trusted(
         stranger.stands_for(jazz, "pi-attic")
         entry = entry_for(jazz)
         await enabled(hass, entry, f"{ATTIC}/disk")
-        await pass_by(hass, stats.SOON + 1)
+        await pass_by(hass, on_demand.SOON + 1)
         key = (DOMAIN, stats.untrusted_issue_id(entry.entry_id))
         registry = ir.async_get(hass)
         await until(hass, lambda: registry.async_get_issue(*key), "the repair")
@@ -423,7 +423,7 @@ async def test_a_token_goes_nowhere_unverified(
         options=dict(entry.options),
     )
     await enabled(hass, entry, f"{ATTIC}/disk")
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     key = (DOMAIN, stats.untrusted_issue_id(entry.entry_id))
     await until(hass, lambda: ir.async_get(hass).async_get_issue(*key), "the repair")
     assert kubelet.tokens == []
@@ -482,6 +482,6 @@ async def test_a_node_without_an_address_is_not_asked(
 ) -> None:
     """It stays unavailable."""
     await enabled(hass, entry_for(jazz), f"{ATTIC}/disk", f"{MUSIC}_used")
-    await pass_by(hass, stats.SOON + 1)
+    await pass_by(hass, on_demand.SOON + 1)
     assert state(hass, f"{ATTIC}/disk") == "unavailable"
     assert state(hass, f"{MUSIC}_used") == "unavailable"
