@@ -19,6 +19,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util.json import JsonObjectType
 
 from .action import Action, Request, Target
+from .admin import want_admin
 from .commanding import COMMANDING
 from .const import DOMAIN
 from .flashing import FLASHING
@@ -98,13 +99,13 @@ async def allow(
     policy: str = POLICY_CONTROL,
 ) -> None:
     """Raise `Unauthorized` if a user who may not do this asks for it; automations have no user."""
+    if admin:
+        await want_admin(hass, context)
     if context.user_id is None:
         return
     user = await hass.auth.async_get_user(context.user_id)
     if user is None:
         raise UnknownUser(context=context)
-    if admin and not user.is_admin:
-        raise Unauthorized(context=context)
     for target in targets:
         _allow_device(hass, context, user, target, policy)
 
