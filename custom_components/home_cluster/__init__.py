@@ -28,6 +28,7 @@ from .const import (
     METHOD_KUBECONFIG,
 )
 from .firmware import firmware_store
+from .holding import unheld_issue_id
 from .hub import SYNC_TIMEOUT, HomeClusterConfigEntry, Hub, OtherCluster
 from .kube.credentials import read_kubeconfig
 from .kube.errors import CredentialsError, KubeError, Unauthorized
@@ -119,7 +120,8 @@ async def async_remove_entry(
     hass: HomeAssistant, entry: HomeClusterConfigEntry
 ) -> None:
     """Leave nothing behind of an entry that is removed."""
-    ir.async_delete_issue(hass, DOMAIN, issue_id(entry.entry_id))
+    for issue in (issue_id(entry.entry_id), unheld_issue_id(entry.entry_id)):
+        ir.async_delete_issue(hass, DOMAIN, issue)
     for domain, issue in tuple(ir.async_get(hass).issues):
         if domain == DOMAIN and issue.startswith(guard.issue_id(entry)):
             ir.async_delete_issue(hass, domain, issue)

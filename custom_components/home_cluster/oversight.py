@@ -12,6 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 
 from .const import DOMAIN
+from .holding import Holding
 from .kube.access import Access, Missing, account_name, rbac_yaml, review
 from .kube.client import Client
 from .kube.errors import KubeError
@@ -60,6 +61,8 @@ class Oversight:
         self._steady = steady
         self._changed = changed
         self._views = views
+        self._holding = Holding(hass, entry, client, rights.allows)
+        self._unlooked = True
         self._followed: Scope | None = None
         self._sure = False
         self._different = False
@@ -88,6 +91,7 @@ class Oversight:
     def take(self, access: Access) -> None:
         """Learn from a look; while the cluster is away a denial may come of its start."""
         if self._steady():
+            self._unlooked = True
             self._learn(self._rights.take(access))
             self.soon()
 
@@ -126,7 +130,13 @@ class Oversight:
             self._changed()
         self._sure = sure
         await self._report()
-        if self._rights.doubtful:
+        if self._unlooked or self._holding.doubtful:
+            self._unlooked = False
+            views = self._views()
+            await self._holding.look(
+                view for view in views if isinstance(view, WorkloadView)
+            )
+        if self._rights.doubtful or self._holding.doubtful:
             self._cancel_timer()
             self._timer = async_call_later(self._hass, DOUBT_PAUSE, self._due)
 

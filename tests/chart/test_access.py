@@ -177,6 +177,22 @@ def test_no_policy_is_without_its_binding_and_no_binding_without_its_policy() ->
         assert "matchResources" not in each["spec"]
 
 
+@pytest.mark.parametrize("policies", [True, False])
+def test_every_workload_that_is_a_device_says_whether_policies_hold_it(
+    policies: bool,
+) -> None:
+    house = render({**HOUSE, "integration": {"policies": policies}})
+    devices = [
+        each
+        for each, _ in house.pods()
+        if "home-cluster.github.io/device" in each["metadata"]["labels"]
+    ]
+    assert len(devices) > len(HOUSE["devices"])
+    for each in devices:
+        held = each["metadata"]["annotations"]["home-cluster.github.io/held"]
+        assert held == str(policies).lower()
+
+
 def test_the_policies_hold_this_account_and_fail_closed() -> None:
     for policy in render(HOUSE).of("ValidatingAdmissionPolicy"):
         assert policy["spec"]["failurePolicy"] == "Fail"

@@ -63,6 +63,7 @@ def test_it_is_told_to_home_assistant(house: Rendered) -> None:
         "model": "Container",
         "controls": "power",
         "chart-image": "ghcr.io/me/soil:1.2",
+        "held": "true",
     }
 
 

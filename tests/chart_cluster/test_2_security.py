@@ -296,6 +296,7 @@ def test_a_binding_without_its_policy_is_noticed(
     lamp = "/apis/apps/v1/namespaces/home-lighting/deployments/home-lamp"
     harm = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
     assert account.patch(lamp, harm)[0] == 422
+    assert unheld_by_repair(visit) == []
     visit.cluster.kubectl("delete", "validatingadmissionpolicy", "home-patch")
     try:
         assert unheld_bindings(visit.cluster) == ["home-patch: no policy home-patch"]
@@ -305,9 +306,46 @@ def test_a_binding_without_its_policy_is_noticed(
             seconds=30,
             every=0.5,
         )
+        look(visit)
+        wait_until(
+            "The repair",
+            lambda: (
+                unheld_by_repair(visit)
+                == ["`patch deployments`, `patch statefulsets`, `patch cronjobs`"]
+            ),
+            seconds=60,
+            every=1,
+            seen=lambda: str(unheld_by_repair(visit)),
+        )
     finally:
         visit.upgrade()
     assert unheld_bindings(visit.cluster) == []
     wait_until(
         "The door to be shut", lambda: account.patch(lamp, harm)[0] == 422, seconds=30
     )
+    look(visit)
+    wait_until(
+        "The repair's end", lambda: unheld_by_repair(visit) == [], seconds=60, every=1
+    )
+
+
+def look(visit: Visit) -> None:
+    """Have Home Assistant look at its account now, and not within five minutes."""
+    entry = visit.entry()["entry_id"]
+    visit.call(
+        "call_service",
+        domain="homeassistant",
+        service="reload_config_entry",
+        service_data={"entry_id": entry},
+    )
+    visit.entry()
+
+
+def unheld_by_repair(visit: Visit) -> list[str]:
+    """What the repair names that no policy holds."""
+    issues = visit.call("repairs/list_issues")["issues"]
+    return [
+        issue["translation_placeholders"]["unheld"]
+        for issue in issues
+        if issue["translation_key"] == "unheld"
+    ]

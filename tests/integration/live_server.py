@@ -63,6 +63,8 @@ class LiveServer(ApiServer):
     made: list[dict[str, Any]] = field(default_factory=list)
     # Answered to commands of a kind ("scale", "patch", "create", "eviction", "dry") instead of obeying.
     refuse: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    # The admission policies that are in force: "patch", "run", "run-as-written".
+    policies: set[str] = field(default_factory=set)
     refuse_details: dict[str, Any] = field(default_factory=dict)
     # Called before the answer to a command, while its events are out already.
     before_answer: Callable[[], Any] | None = None
@@ -382,6 +384,14 @@ class LiveServer(ApiServer):
             body="".join(lines).encode()[: int(request.query["limitBytes"])]
         )
 
+    def _forbids(self, resource: str, body: dict[str, Any]) -> bool:
+        """Whether a policy in force denies a change of metadata, or a Job that nobody wrote."""
+        metadata = body.get("metadata", {})
+        if resource == "jobs" and "template" in body.get("spec", {}):
+            rule = "run-as-written" if metadata.get("ownerReferences") else "run"
+            return rule in self.policies
+        return "annotations" in metadata and "patch" in self.policies
+
     async def _command(
         self, request: web.Request, resource: str, place: str, name: str, part: str
     ) -> web.Response:
@@ -399,6 +409,10 @@ class LiveServer(ApiServer):
                 "details": self.refuse_details,
             }
             return web.json_response(body, status=code)
+        if dry and self._forbids(resource, await request.json()):
+            return _status(422, "Invalid", "ValidatingAdmissionPolicy denied request")
+        if dry and request.method == "POST":
+            return web.json_response({}, status=201)
         if request.method == "POST" and resource == "jobs":
             return web.json_response(self.make_job(place, await request.json()))
         obj = self.live.get((resource, place, name))

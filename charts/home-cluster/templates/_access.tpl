@@ -10,6 +10,11 @@
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "home-cluster.assistant.name" . }}
 {{- end }}
 
+{{/* The hint of a workload that the policies hold: Home Assistant sees to it that they do. */}}
+{{- define "home-cluster.access.held" -}}
+home-cluster.github.io/held: {{ .Values.integration.policies | quote }}
+{{- end }}
+
 {{/* The rules for one namespace: to see the devices, and for each word of integration.control what it needs and no more. */}}
 {{- define "home-cluster.access.rules" -}}
 {{- $control := .Values.integration.control }}

@@ -352,6 +352,19 @@ class Client:
             return False
         return True
 
+    async def dry_run_job(self, namespace: str, job: Mapping[str, Any]) -> bool:
+        """Say whether a Job would be let through, by RBAC and by every admission policy."""
+        try:
+            await self.request(
+                "POST",
+                path_of(Kind.JOB, namespace),
+                params={"fieldManager": FIELD_MANAGER, "dryRun": "All"},
+                body=msgspec.json.encode(job),
+            )
+        except Forbidden, Invalid:
+            return False
+        return True
+
     async def evict(self, namespace: str, pod: str, *, uid: str) -> None:
         """Ask a pod to go; needs `create` on `pods/eviction`.
 

@@ -152,5 +152,6 @@ _ANNOTATIONS: Final[Mapping[str, Callable[[str], Any]]] = {
     "serves": _serves,
     "update": _update,
     "protected": _truth,
+    "held": _truth,
     "release-notes": _url,
 }

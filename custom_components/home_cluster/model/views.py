@@ -137,6 +137,7 @@ class Hints:
     serves: tuple[str, ...] = ()
     update: str = ""
     protected: bool = False
+    held: bool = False
     release_notes: str = ""
     dropped: tuple[str, ...] = ()
 

@@ -31,6 +31,7 @@ def test_all_that_a_chart_may_say() -> None:
         serves="sensor.fridge_temperature, integration:mqtt",
         update="minor",
         protected="true",
+        held="true",
         release_notes="https://example.org/notes",
     )
     assert said == Hints(
@@ -46,6 +47,7 @@ def test_all_that_a_chart_may_say() -> None:
         serves=("sensor.fridge_temperature", "integration:mqtt"),
         update="minor",
         protected=True,
+        held=True,
         release_notes="https://example.org/notes",
     )
 
