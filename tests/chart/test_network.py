@@ -99,6 +99,33 @@ def test_every_other_way_is_closed(
     assert not walls.reach(place(walls, source), place(walls, target), port)
 
 
+INTERNET6: Final = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+NAS6: Final = "2003:db8:7:1::5"
+POD6: Final = "2001:cafe:42:0:1::7"
+
+
+def test_the_internet_is_one_of_ipv6_once_it_can_be_told_from_the_lan() -> None:
+    dual = {
+        "podCIDR": "10.42.0.0/16,2001:cafe:42::/56",
+        "serviceCIDR": "10.43.0.0/16,2001:cafe:43::/112",
+        "lan": ["192.168.0.0/16", "2003:db8:7::/56", "fd00:1::/64"],
+    }
+    before, after = Walls(render(HOUSE)), Walls(render({**HOUSE, "cluster": dual}))
+    assistant, jazz, zigbee = (
+        after.pod(name) for name in (ASSISTANT, "jazz", "zigbee")
+    )
+    assert not before.reach(jazz, INTERNET6, 443)
+    assert after.reach(jazz, INTERNET6, 443)
+    assert after.reach(jazz, INTERNET, 443)
+    assert after.reach(assistant, INTERNET6, 443)
+    assert not after.reach(zigbee, INTERNET6, 443)
+    # What is at home is no internet.
+    for address in (NAS6, "fd00:1::5", POD6, "fe80::1", NAS, "10.42.3.7"):
+        assert not after.reach(jazz, address, 443)
+    assert after.reach(assistant, NAS6, 445)
+    assert after.reach(assistant, "fd00:1::5", 445)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -17,7 +17,7 @@
 {{- if $assistant.restore.existingClaim }}
 {{- $restore = dict "file" (printf "/restore/%s" $assistant.restore.file) "password" (ternary "/restore-password/password" "" (not (not $assistant.restore.passwordSecret.name))) }}
 {{- end }}
-{{- dict "recorder" (include "home-cluster.assistant.recorder" . | trim | printf "%s\n") "proxies" ($assistant.proxy.trusted | default (compact (list .Values.cluster.podCIDR))) "safeMode" $assistant.safeMode "restore" $restore "seedConfiguration" .Values.integration.seedConfiguration | toJson }}
+{{- dict "recorder" (include "home-cluster.assistant.recorder" . | trim | printf "%s\n") "proxies" ($assistant.proxy.trusted | default (compact (splitList "," .Values.cluster.podCIDR))) "safeMode" $assistant.safeMode "restore" $restore "seedConfiguration" .Values.integration.seedConfiguration | toJson }}
 {{- end }}
 
 {{/* The recorder's settings: kind to SD cards, and with the database off NFS. */}}

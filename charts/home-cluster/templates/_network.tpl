@@ -29,7 +29,7 @@
 - ipBlock:
     cidr: {{ $range }}
     {{- $except := list }}
-    {{- range $inner := list $cluster.podCIDR $cluster.serviceCIDR }}
+    {{- range $inner := splitList "," (printf "%s,%s" $cluster.podCIDR $cluster.serviceCIDR) }}
     {{- if and $inner (eq (include "home-cluster.cidr-within" (dict "inner" $inner "outer" $range)) "true") }}{{ $except = append $except $inner }}{{ end }}
     {{- end }}
     {{- with $except }}
@@ -57,11 +57,23 @@
 {{- end }}
 {{- end }}
 
-{{/* The internet as a peer: every address but those of houses and clusters. */}}
+{{/* The internet as a peer: every address but those of houses and clusters. By IPv6 a house's addresses look like all others: only where `cluster.lan` tells which they are. */}}
 {{- define "home-cluster.internet-peer" -}}
 - ipBlock:
     cidr: 0.0.0.0/0
     except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+{{- $cluster := .Values.cluster }}
+{{- if contains ":" (join "," $cluster.lan) }}
+- ipBlock:
+    cidr: 2000::/3
+    {{- $own := list }}
+    {{- range $range := concat $cluster.lan (splitList "," (printf "%s,%s" $cluster.podCIDR $cluster.serviceCIDR)) | uniq }}
+    {{- if regexMatch "^[23][0-9a-fA-F]{3}:" $range }}{{ $own = append $own $range }}{{ end }}
+    {{- end }}
+    {{- with $own }}
+    except: {{ toJson . }}
+    {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The pods of one component as a peer. Input: root, namespace, component. */}}

@@ -95,7 +95,7 @@ homeAssistant.nodeProfile: there is no profile {{ $assistant.nodeProfile | quote
 homeAssistant.route: name the Gateway in route.gateway.name.
 {{- end }}
 {{- end }}
-{{- range $range := concat .Values.cluster.lan (compact (list .Values.cluster.podCIDR .Values.cluster.serviceCIDR)) .Values.access.from .Values.homeAssistant.proxy.trusted }}
+{{- range $range := concat .Values.cluster.lan (compact (splitList "," (printf "%s,%s" .Values.cluster.podCIDR .Values.cluster.serviceCIDR))) .Values.access.from .Values.homeAssistant.proxy.trusted }}
 {{- if not (regexMatch "^[0-9a-fA-F:.]+/[0-9]{1,3}$" $range) }}
 cluster, access or proxy: {{ $range | quote }} is no range of addresses. Write it like 192.168.1.0/24.
 {{- end }}
