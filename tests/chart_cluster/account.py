@@ -5,13 +5,10 @@ import json
 import ssl
 from typing import Any, Final
 
-from testbed.chart_home import NAMESPACE
 from testbed.cluster import Cluster
 from testbed.network import THE_CONTROL_PLANE
 
 from .visit import ACCOUNT
-
-type Right = tuple[str, str, str, str]
 
 _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
@@ -60,37 +57,6 @@ class Account:
             "POST", f"{path}?dryRun=All", body, "application/json"
         )
         return status, str(answer.get("message", ""))
-
-
-def may(cluster: Cluster, right: Right) -> bool:
-    """What `kubectl auth can-i` says of a right of the account; an empty namespace is the cluster."""
-    verb, group, resource, namespace = right
-    name, _, subresource = resource.partition("/")
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": ACCOUNT,
-            "groups": [
-                "system:serviceaccounts",
-                f"system:serviceaccounts:{NAMESPACE}",
-                "system:authenticated",
-            ],
-            "resourceAttributes": {
-                "verb": verb,
-                "group": group,
-                "resource": name,
-                "subresource": subresource,
-                "namespace": namespace,
-            },
-        },
-    }
-    answer = cluster.api.request(
-        "POST",
-        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-        json.dumps(review).encode(),
-    )
-    return bool(json.loads(answer)["status"]["allowed"])
 
 
 def unheld_bindings(cluster: Cluster) -> list[str]:

@@ -1,6 +1,6 @@
 """The walls of a house by the chart: rights, admission policies, networks, Pod Security."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 import json
 from typing import Any
 
@@ -9,9 +9,10 @@ import pytest
 from testbed.chart_home import ASSISTANT, NAMESPACE
 from testbed.errors import TestbedError
 from testbed.system import wait_until
+from tests.rights import NEVER_GIVEN, Right, may, placed
 
-from .account import Account, Right, may, unheld_bindings
-from .visit import ZONES, Visit
+from .account import Account, unheld_bindings
+from .visit import ACCOUNT, ZONES, Visit
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -50,76 +51,23 @@ GIVEN: tuple[Right, ...] = (
     ("patch", "", "nodes", ""),
     ("create", "", "pods/eviction", "elsewhere"),
 )
-NOT_GIVEN: tuple[Right, ...] = (
-    ("*", "*", "*", ""),
-    ("list", "", "secrets", "zone"),
-    ("get", "", "secrets", "zone"),
-    ("get", "", "secrets", NAMESPACE),
-    ("get", "", "configmaps", "zone"),
-    ("patch", "", "configmaps", NAMESPACE),
-    ("create", "", "pods", "zone"),
-    ("delete", "", "pods", "zone"),
-    ("patch", "", "pods", "zone"),
-    ("create", "", "pods/exec", "zone"),
-    ("get", "", "pods/exec", "zone"),
-    ("create", "", "pods/attach", "zone"),
-    ("create", "", "pods/portforward", "zone"),
-    ("patch", "", "pods/ephemeralcontainers", "zone"),
-    ("create", "apps", "deployments", "zone"),
-    ("update", "apps", "deployments", "zone"),
-    ("delete", "apps", "deployments", "zone"),
-    ("delete", "apps", "statefulsets", NAMESPACE),
-    ("update", "apps", "deployments/scale", "zone"),
-    ("create", "batch", "cronjobs", "zone"),
-    ("delete", "batch", "jobs", "zone"),
-    ("delete", "", "persistentvolumeclaims", "zone"),
-    ("delete", "", "persistentvolumes", ""),
-    ("patch", "apps", "deployments", "elsewhere"),
-    ("patch", "apps", "deployments/scale", "elsewhere"),
-    ("create", "batch", "jobs", "elsewhere"),
-    ("get", "", "pods/log", "elsewhere"),
-    ("list", "", "secrets", "elsewhere"),
-    ("delete", "", "nodes", ""),
-    ("get", "", "nodes/proxy", ""),
-    ("create", "", "nodes/proxy", ""),
-    ("get", "", "nodes/log", ""),
-    ("create", "", "namespaces", ""),
-    ("delete", "", "namespaces", "zone"),
-    ("create", "", "serviceaccounts/token", NAMESPACE),
-    ("create", "rbac.authorization.k8s.io", "rolebindings", "zone"),
-    ("escalate", "rbac.authorization.k8s.io", "roles", "zone"),
-    ("bind", "rbac.authorization.k8s.io", "roles", "zone"),
-    ("impersonate", "", "users", ""),
-    ("delete", "networking.k8s.io", "networkpolicies", "zone"),
-    ("patch", "admissionregistration.k8s.io", "validatingadmissionpolicies", ""),
-    ("delete", "admissionregistration.k8s.io", "validatingadmissionpolicybindings", ""),
-)
 
 
-def placed(right: Right) -> Iterator[Right]:
-    """A right of every zone, or the one that it is."""
-    verb, group, resource, place = right
-    if place == "zone":
-        yield from ((verb, group, resource, zone) for zone in ZONES)
-    else:
-        yield verb, group, resource, {"elsewhere": "kube-system"}.get(place, place)
+def in_places(rights: Iterable[Right]) -> list[Right]:
+    """The rights, those of a zone once for every zone."""
+    return sorted({placed(one, ACCOUNT, zone) for one in rights for zone in ZONES})
 
 
 def test_the_account_may_do_what_was_asked_for(visit: Visit) -> None:
     """Each word of `control`, in every zone."""
-    refused = [
-        right for one in GIVEN for right in placed(one) if not may(visit.cluster, right)
-    ]
-    assert refused == []
+    rights = in_places(GIVEN)
+    assert [one for one in rights if not may(visit.cluster, ACCOUNT, one)] == []
 
 
 def test_and_nothing_else(visit: Visit) -> None:
     """A sample of what would hurt."""
-    assert len(NOT_GIVEN) >= 20
-    allowed = [
-        right for one in NOT_GIVEN for right in placed(one) if may(visit.cluster, right)
-    ]
-    assert allowed == []
+    rights = in_places(NEVER_GIVEN)
+    assert [one for one in rights if may(visit.cluster, ACCOUNT, one)] == []
 
 
 def test_a_word_that_is_taken_back_takes_its_rights_along(visit: Visit) -> None:
@@ -137,13 +85,15 @@ def test_a_word_that_is_taken_back_takes_its_rights_along(visit: Visit) -> None:
     try:
         visit.upgrade()
         for right in rights.values():
-            assert not may(visit.cluster, right)
-        assert may(visit.cluster, ("patch", "apps", "deployments/scale", "home-media"))
+            assert not may(visit.cluster, ACCOUNT, right)
+        assert may(
+            visit.cluster, ACCOUNT, ("patch", "apps", "deployments/scale", "home-media")
+        )
     finally:
         visit.values["integration"] = before
         visit.upgrade()
     for right in rights.values():
-        assert may(visit.cluster, right)
+        assert may(visit.cluster, ACCOUNT, right)
 
 
 # --- the network
