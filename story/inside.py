@@ -94,11 +94,12 @@ class Inside:
         return self.uid
 
     async def reload(self) -> None:
-        """Set the entry up anew, as a person does by its menu."""
-        await self.house.service(
-            "homeassistant.reload_config_entry", entry_id=self.entry_id
-        )
-        await self.until("the entry is loaded again", self.loaded, timeout=30)
+        """Set the entry up anew, as a person does by its menu: rights and options are looked at."""
+        with self.recorder.window("a reload", "unavailable", "unknown", settle=5):
+            await self.house.service(
+                "homeassistant.reload_config_entry", entry_id=self.entry_id
+            )
+            await self.until("the entry is loaded again", self.loaded, timeout=30)
 
     async def enable(self, keys: Iterable[tuple[Workload, str]]) -> None:
         """Enable entities that are disabled, and have them at once."""

@@ -73,11 +73,7 @@ async def firmware(stage: Stage, notes: Notes) -> None:
 async def _allow(stage: Stage, inside: Inside) -> None:
     """Give the account the right to change images in the kitchen, and have it looked at at once."""
     await stage.apply(home.full_rights(["kitchen"]))
-    with inside.recorder.window("a reload", "unavailable", "unknown", settle=5):
-        await inside.house.rest(
-            "POST", f"/api/config/config_entries/entry/{inside.entry_id}/reload"
-        )
-        await inside.until("the entry is loaded", inside.loaded, timeout=30)
+    await inside.reload()
 
 
 def _percentages(inside: Inside, since: float) -> list[int]:

@@ -86,9 +86,7 @@ async def look_anew(stage: Stage, inside: Inside, interval: int) -> None:
             result["type"] == "create_entry",
             f"the options were not taken: {result.get('errors')}",
         )
-        entry = f"/api/config/config_entries/entry/{inside.entry_id}"
-        await inside.house.rest("POST", f"{entry}/reload", {})
-        await inside.until("the entry is loaded again", inside.loaded, timeout=30)
+        await inside.reload()
         await inside.until_said(home.FRIDGE, "status", "running", timeout=30)
 
 

@@ -23,7 +23,7 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
     await stage.apply(home.full_rights(["kitchen"]))
     try:
         # Else the account's new rights are noticed at the next look, within five minutes.
-        await _look_anew(stage, inside)
+        await inside.reload()
         await _forced(stage, inside, notes)
         await _overruled(stage, inside, notes)
         words = ("on", "removed", "unavailable", "unknown")
@@ -41,13 +41,6 @@ async def toddler_proof(stage: Stage, notes: Notes) -> None:
         await _back_to_small_rights(stage, inside)
 
 
-async def _look_anew(stage: Stage, inside: Inside) -> None:
-    with stage.window("reload", "unavailable", "unknown", settle=5):
-        path = f"/api/config/config_entries/entry/{inside.entry_id}/reload"
-        await inside.house.rest("POST", path)
-        await inside.until("the entry is loaded", inside.loaded, timeout=30)
-
-
 async def _back_to_small_rights(stage: Stage, inside: Inside) -> None:
     """Take the large rights back, and wait until that is believed, so that no later step is in it."""
 
@@ -56,7 +49,7 @@ async def _back_to_small_rights(stage: Stage, inside: Inside) -> None:
 
     with stage.large_rights_go():
         await _remove(stage, "role,rolebinding", f"{home.ACCOUNT}-full")
-        await _look_anew(stage, inside)
+        await inside.reload()
         await inside.until("the large rights' controls are gone", gone, timeout=60)
 
 
