@@ -12,7 +12,8 @@ from homeassistant.util.json import JsonObjectType
 from .action import Action, Request
 from .kube.schema import Ref
 from .model.views import WorkloadView
-from .targets import misuse, targets_of
+from .sentences import misuse
+from .targets import targets_of
 from .throttle import COMMANDS
 
 ATTR_DEVICES: Final = "devices"

@@ -25,7 +25,6 @@ from .const import (
     DOMAIN,
 )
 from .devices import Device, DeviceView, key_of, ref_of
-from .installing import misuse
 from .kube.cluster import Cluster
 from .kube.revisions import Revision
 from .kube.schema import Kind, Node, Ref, Workload
@@ -46,6 +45,7 @@ from .registry.client import Registries
 from .registry.errors import NotFound, RegistryError, TooManyRequests, Unreachable
 from .registry.notes import release_notes, release_page
 from .rights import ROLLING
+from .sentences import misuse
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class Firmware(Part):
         image = parse_image(view.image)
         if words in (None, self.latest(view)):
             if known is None or not known.tag:
-                raise misuse("no_version_known", view)
+                raise misuse("no_version_known", device=view.name)
             await self.set_image(
                 view.ref, with_version(view.image, known.tag, known.digest)
             )
@@ -230,7 +230,7 @@ class Firmware(Part):
         try:
             info = await self._registries.image(image.registry, image.repository, tag)
         except NotFound as error:
-            raise misuse("no_such_version", view, version=words) from error
+            raise misuse("no_such_version", device=view.name, version=words) from error
         except RegistryError as error:
             # The nodes may have it all the same.
             _LOGGER.debug("Could not look at %s before it is installed: %s", tag, error)
@@ -240,12 +240,12 @@ class Firmware(Part):
         if lacking := query.architectures - info.architectures:
             raise misuse(
                 "version_lacks_architecture",
-                view,
+                device=view.name,
                 version=words,
                 architectures=", ".join(sorted(lacking)),
             )
         if short and not info.digest.partition(":")[2].startswith(short):
-            raise misuse("no_such_version", view, version=words)
+            raise misuse("no_such_version", device=view.name, version=words)
         pinned = counts_digest(image, tag, _policy(view, image))
         await self.set_image(
             view.ref, with_version(view.image, tag, info.digest if pinned else "")

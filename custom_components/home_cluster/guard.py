@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
@@ -20,6 +20,7 @@ from .model.views import WorkloadView
 from .parts import Part
 from .rechecks import Rechecks
 from .remember import Remembered
+from .sentences import misuse
 from .watchdog import CAP, Act, Watchdog, ails
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,11 +73,7 @@ class Guard(Part):
     async def set_minutes(self, ref: Ref, minutes: int) -> None:
         """Set it anew, which forgets the restarts so far. Raises for what runs Home Assistant itself."""
         if minutes and ref in self._home.own:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="watchdog_own",
-                translation_placeholders={"device": self._name(ref)},
-            )
+            raise misuse("watchdog_own", device=self._name(ref))
         self._home.remembered.put(
             _NOTE, key_of(ref), {"minutes": minutes} if minutes else None
         )

@@ -9,10 +9,9 @@ from typing import Any, Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from .commands import INSTALL, ROLL_BACK, in_words, unreachable, words_of
 from .const import CONF_ALLOW_OWNED, CONF_AUTO_ROLLBACK, CONF_UPDATES, DOMAIN
 from .devices import key_of
 from .kube.client import Client
@@ -29,6 +28,7 @@ from .model.updates import named_image
 from .model.views import Control, Health, WorkloadView
 from .rights import ROLLING, Rights, history_right, patch_right
 from .roster import Roster
+from .sentences import INSTALL, ROLL_BACK, gone, in_words, misuse, unreachable
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Installer:
         try:
             image = named_image(view.image, words)
         except ValueError:
-            raise misuse("not_an_image", view, image=words) from None
+            raise misuse("not_an_image", device=view.name, image=words) from None
         await self._alone(view, self._install(view, image))
         return {"from": view.image, "to": image}
 
@@ -144,12 +144,12 @@ class Installer:
                 one for one in known[1:] if one.image(view.container) not in failed
             ]
             if not before:
-                raise misuse("nothing_before", view)
+                raise misuse("nothing_before", device=view.name)
             wanted = before[0]
         else:
             found = next((one for one in known if one.number == number), None)
             if found is None:
-                raise misuse("no_such_revision", view, revision=str(number))
+                raise misuse("no_such_revision", device=view.name, revision=str(number))
             wanted = found
         image = wanted.image(view.container) or view.image
         await self._alone(view, self._bring_back(view, wanted, image))
@@ -159,18 +159,18 @@ class Installer:
         """Return the device, if it is one that images are installed on."""
         view = self._home.view(ref)
         if view is None:
-            raise _gone(ref, None, action)
+            raise gone(ref, None, action)
         if not self._home.available:
             raise unreachable(view, action)
         if ref.kind not in ROLLING or not view.container:
-            raise misuse("not_updatable", view)
+            raise misuse("not_updatable", device=view.name)
         return view
 
     def _want(self, ref: Ref, action: str) -> WorkloadView:
         """Return the device, if its image may be changed here."""
         view = self._view(ref, action)
         if not self._home.offers(ref, Control.UPDATE):
-            raise misuse("update_not_offered", view)
+            raise misuse("update_not_offered", device=view.name)
         record = self._home.index.workload(ref)
         if (
             record is not None
@@ -179,14 +179,11 @@ class Installer:
         ):
             manager = manager_of(record)
             assert manager is not None
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key=f"owned_by_{manager.tool}",
-                translation_placeholders={
-                    "device": view.name,
-                    "owner": manager.name,
-                    "container": view.container,
-                },
+            raise misuse(
+                f"owned_by_{manager.tool}",
+                device=view.name,
+                owner=manager.name,
+                container=view.container,
             )
         return view
 
@@ -195,7 +192,7 @@ class Installer:
         ref = view.ref
         if ref in self._running:
             work.close()
-            raise misuse("already_updating", view)
+            raise misuse("already_updating", device=view.name)
         task = self._home.entry.async_create_background_task(
             self._home.hass,
             work,
@@ -316,7 +313,7 @@ class Installer:
                 now = dt_util.utcnow()
                 view, record = self._home.view(ref), self._home.index.workload(ref)
                 if view is None:
-                    raise _gone(ref, asked, action)
+                    raise gone(ref, asked, action)
                 if not self._home.available or not isinstance(record, Workload):
                     # Nobody knows how far it is; the cluster goes on meanwhile.
                     following.hold(now)
@@ -346,14 +343,6 @@ async def _wait(changed: asyncio.Event, until: datetime) -> None:
         return
 
 
-def _gone(ref: Ref, view: WorkloadView | None, action: str) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key=f"{action}_gone",
-        translation_placeholders=words_of(ref, view),
-    )
-
-
 def _failed(
     view: WorkloadView, image: str, why: Health, undone: bool | None
 ) -> HomeAssistantError:
@@ -370,13 +359,4 @@ def _failed(
             "message": why.message,
             "advice": why.advice,
         },
-    )
-
-
-def misuse(key: str, view: WorkloadView, **words: str) -> ServiceValidationError:
-    """Return the error of what was not asked for rightly."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders={"device": view.name, **words},
     )

@@ -14,7 +14,6 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from .action import Action, Request
-from .commands import ASK, in_words, unreachable
 from .const import DOMAIN
 from .devices import ClusterView
 from .hub import Hub
@@ -23,7 +22,7 @@ from .model.masking import mask
 from .model.situation import Situation, is_over, is_ready
 from .model.views import NodeView, WorkloadView
 from .rights import READ_LOGS, rule_of
-from .targets import misuse
+from .sentences import ASK, in_words, misuse, unreachable
 
 ATTR_CONTAINER: Final = "container"
 ATTR_LIMIT: Final = "limit"

@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .commands import CAUSES, Answer, Answers, cause_of
+from .commands import Answer, Answers
 from .const import DOMAIN
 from .devices import Device, DeviceView
 from .drain import Blocked, Drain, Obstacle, Phase
@@ -35,6 +35,7 @@ from .model.views import NodeView
 from .own import OwnPod
 from .parts import Part
 from .rights import CORDON as CORDON_RIGHT, rule_of
+from .sentences import CAUSES, cause_of, misuse
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -146,20 +147,12 @@ class NodeCommands(Part):
         view = self._node(name, DRAIN)
         running = self._drains.get(name)
         if running is not None and running.machine.phase is Phase.DRAINING:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="already_draining",
-                translation_placeholders={"node": name},
-            )
+            raise misuse("already_draining", node=name)
         with self._words(name, DRAIN):
             pods = await self._home.client.pods_on(name)
         own = self._home.own_pod
         if own is not None and any(own.is_(pod) for pod in pods):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="drain_own_node",
-                translation_placeholders={"node": name},
-            )
+            raise misuse("drain_own_node", node=name)
         await self._close(view, DRAIN, cordoned=True)
         self._forget(name)
         machine = Drain(start=dt_util.utcnow(), patience=patience, force=force)

@@ -6,7 +6,6 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ENTITY_MATCH_ALL
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.target import (
     TargetSelection,
@@ -16,6 +15,7 @@ from homeassistant.helpers.target import (
 from .action import Target
 from .const import DOMAIN
 from .devices import DeviceView
+from .sentences import misuse
 
 
 @callback
@@ -56,15 +56,6 @@ def targets_of(
     if not found:
         raise misuse("target_none")
     return found
-
-
-def misuse(key: str, **words: str) -> ServiceValidationError:
-    """Return the error that tells the caller what is wrong with a call."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=words,
-    )
 
 
 def _device_of(hass: HomeAssistant, entity_id: str) -> str:

@@ -15,6 +15,7 @@ from homeassistant.helpers.event import async_call_later
 from .const import DOMAIN
 from .devices import key_of
 from .kube.schema import Ref
+from .sentences import misuse
 
 # An automation or a script writes its state in the context that its actions have.
 _RUNNERS: Final = ("automation", "script")
@@ -147,8 +148,4 @@ async def who_asks(hass: HomeAssistant, context: Context | None) -> str:
 
 
 def _too_often(name: str, wait: float) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key="rate_limited",
-        translation_placeholders={"device": name, "seconds": f"{max(1, wait):.0f}"},
-    )
+    return misuse("rate_limited", device=name, seconds=f"{max(1, wait):.0f}")

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.home_cluster.commands import ACTIONS, CAUSES
+from custom_components.home_cluster.sentences import ACTIONS, CAUSES
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.storage import Store
@@ -329,7 +329,7 @@ async def test_restart_replaces_the_pods_one_at_a_time(
 
 def _idle(hass: HomeAssistant) -> bool:
     entry = hass.config_entries.async_entries("home_cluster")[0]
-    return not entry.runtime_data.commands._restarts
+    return not entry.runtime_data.commands._restarts.under_way
 
 
 async def test_a_disruption_budget_is_explained(

@@ -117,7 +117,7 @@ async def test_a_restart_pauses_while_the_cluster_is_away(
     await home.up()
     await until(hass, lambda: len(home.evictions) == 2, "the second eviction", 12)
     await hass.config_entries.async_unload(entry.entry_id)
-    assert not hub.commands._restarts
+    assert not hub.commands._restarts.under_way
 
 
 async def test_a_restart_without_success_gives_up_with_a_line(
@@ -127,7 +127,7 @@ async def test_a_restart_without_success_gives_up_with_a_line(
     await set_up(hass, entry_for(home))
     home.pods_follow = False
     with patch(
-        "custom_components.home_cluster.commands.PATIENCE", timedelta(seconds=0.1)
+        "custom_components.home_cluster.restarts.PATIENCE", timedelta(seconds=0.1)
     ):
         await call(hass, "button.press", f"{FRIDGE}/restart")
         await until(hass, lambda: "ended early" in caplog.text, "the line")

@@ -10,7 +10,6 @@ import pytest
 
 from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
 from custom_components.home_cluster.button import BUTTONS, DRAINS, RUNS
-from custom_components.home_cluster.commands import ACTIONS, CAUSES
 from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD, WEDGED
@@ -21,6 +20,7 @@ from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
 from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
 from custom_components.home_cluster.sensor import LAST_BOOTS, NEXT_RUNS, SENSORS
+from custom_components.home_cluster.sentences import ACTIONS, CAUSES
 from custom_components.home_cluster.switch import SCHEDULABLE, SWITCHES
 from custom_components.home_cluster.update import UPDATES
 from custom_components.home_cluster.volumes import (

@@ -92,7 +92,9 @@ async def test_restarts_have_a_limit_of_their_own(
     hub = entry.runtime_data
     for _ in range(RESTARTS.times):
         await call(hass, "button.press", f"{JAZZ}/restart")
-        await until(hass, lambda: not hub.commands._restarts, "the restart's end")
+        await until(
+            hass, lambda: not hub.commands._restarts.under_way, "the restart's end"
+        )
     with pytest.raises(ServiceValidationError) as error:
         await call(hass, "button.press", f"{JAZZ}/restart")
     assert words(error) == "rate_limited"
