@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 import time
 from typing import Any
@@ -149,6 +150,24 @@ class Inside:
             )
         return took
 
+    def ready(self, workload: Workload) -> int | None:
+        """How many pods the device says are ready; None if it does not say."""
+        return self.attributes(workload, "status").get("ready")
+
+    async def until_ready(
+        self, workload: Workload, count: int, *, timeout: float = 60
+    ) -> float:
+        """Wait until so many pods are said to be ready; the seconds it took. Raises Miss."""
+        took = await self.recorder.until(
+            lambda: self.ready(workload) == count, timeout=timeout
+        )
+        if took is None:
+            raise Miss(
+                f"{workload.path} did not say in {timeout:.0f} s that {count} are ready but "
+                f"{self.ready(workload)} (status {self.said(workload, 'status')})"
+            )
+        return took
+
     async def until(self, what: str, condition: Any, *, timeout: float = 30) -> float:
         """Wait for an asynchronous condition; the seconds it took. Raises Miss if it never holds."""
         start = time.monotonic()
@@ -159,13 +178,14 @@ class Inside:
         return time.monotonic() - start
 
     def words_since(self, since: float, workload: Workload, key: str) -> list[str]:
-        """All that an entity of the workload said since a time, in order."""
+        """All that an entity of the workload said since a time, in order; nothing twice in a row."""
         entity = self.entity(workload, key)
-        return [
+        said = (
             str(change.state)
             for change in self.recorder.changes
             if change.entity == entity and change.at >= since
-        ]
+        )
+        return [word for word, _ in groupby(said)]
 
     async def switch(self, workload: Workload, on: bool) -> float:
         """Use the power switch as a person does; the seconds that the call took."""

@@ -129,8 +129,8 @@ class Stage:
             found = await self.witness.read(workload)
             ready = self.witness.ready_of(found)
             desired = self.witness.desired_of(found)
-            said = self.main.said(workload, "ready")
-            if said != str(ready):
+            said = self.main.ready(workload)
+            if said != ready:
                 differences.append(
                     f"{workload.path}: {ready} ready, Home Assistant says {said}"
                 )

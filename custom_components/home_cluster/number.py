@@ -43,6 +43,7 @@ NUMBERS: Final = (
         of=WorkloadView,
         key="replicas",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         native_max_value=100,
         native_step=1,
         mode=NumberMode.BOX,

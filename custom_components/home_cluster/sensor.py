@@ -58,6 +58,10 @@ def _has_pods(view: WorkloadView) -> bool:
     return view.ref.kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
 
 
+def _pods(view: WorkloadView) -> dict[str, Any]:
+    return {"ready": view.ready, "desired": view.desired} if _has_pods(view) else {}
+
+
 def _machine(view: NodeView) -> dict[str, Any]:
     """Return what a node is; what it does not say is left out."""
     words = {
@@ -82,6 +86,11 @@ def _run(view: WorkloadView) -> dict[str, Any]:
     return {} if runs is None else {"job": runs.job or None, "seconds": runs.seconds}
 
 
+def _last_run(view: WorkloadView) -> dict[str, Any]:
+    runs = view.runs
+    return {} if runs is None else {"result": runs.outcome, **_run(view)}
+
+
 SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
     HomeClusterSensorDescription(
         of=WorkloadView,
@@ -89,6 +98,7 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         device_class=SensorDeviceClass.ENUM,
         options=[status.value for status in Status],
         value_fn=lambda view: view.health.status,
+        attributes_fn=_pods,
         icon_fn=lambda view: view.hints.icon,
     ),
     HomeClusterSensorDescription(
@@ -103,6 +113,7 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         of=WorkloadView,
         key="ready",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda view: view.ready,
         fits_fn=_has_pods,
@@ -175,12 +186,14 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         key="last_run",
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda view: view.runs and view.runs.last,
+        attributes_fn=_last_run,
         fits_fn=lambda view: view.runs is not None,
     ),
     HomeClusterSensorDescription(
         of=WorkloadView,
         key="last_result",
         device_class=SensorDeviceClass.ENUM,
+        entity_registry_enabled_default=False,
         options=[outcome.value for outcome in Outcome],
         value_fn=lambda view: view.runs and view.runs.outcome,
         attributes_fn=_run,
@@ -265,7 +278,7 @@ class HomeClusterSensor(HomeClusterEntity, SensorEntity):
     """A sensor of any device."""
 
     entity_description: HomeClusterSensorDescription[Any]
-    _unrecorded_attributes = frozenset({"workloads", "job"})
+    _unrecorded_attributes = frozenset({"workloads", "job", "ready"})
 
     @property
     @override

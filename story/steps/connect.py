@@ -76,10 +76,10 @@ async def devices_by_hints(stage: Stage, notes: Notes) -> None:
         demand(same, f"{workload.path}: asked for {expected}, got {said}")
     await stage.pictures.devices(inside)
     count = await stage.witness.desired(home.FRIDGE)
-    said_count = inside.said(home.FRIDGE, "replicas")
+    said_count = inside.attributes(home.FRIDGE, "status").get("desired")
     notes.ha(f"the fridge has {said_count} replicas")
     demand(
-        said_count is not None and float(said_count) == count == 2,
+        said_count == count == 2,
         f"the fridge has {count} replicas, Home Assistant says {said_count}",
     )
 

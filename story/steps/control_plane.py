@@ -66,14 +66,14 @@ async def _during_an_off(stage: Stage, inside: Inside, notes: Notes) -> None:
     await pressed
     await _same_as_witness(stage, inside, notes)
     await inside.switch(home.FRIDGE, on=True)
-    await inside.until_said(home.FRIDGE, "ready", "2", timeout=60)
+    await inside.until_ready(home.FRIDGE, 2)
     await off()
     await _fault(stage, inside, notes, disturb.api_away(stage.cluster))
     await _same_as_witness(stage, inside, notes)
     demand(inside.said(home.FRIDGE, "power") == "off", "the off was lost in the fault")
     await inside.until_said(home.FRIDGE, "status", "off", timeout=60)
     await inside.switch(home.FRIDGE, on=True)
-    await inside.until_said(home.FRIDGE, "ready", "2", timeout=60)
+    await inside.until_ready(home.FRIDGE, 2)
     await stage.at_rest()
 
 

@@ -141,7 +141,7 @@ async def _out_and_back(stage: Stage, inside: Inside, notes: Notes) -> None:
     await asyncio.to_thread(stage.cluster.api.request, "POST", burn, b"{}")
     notes.did(f"the camera's pod keeps a core busy for {_BURN} s")
     took = await inside.until_said(home.CAMERA, "hpa_current", "2", timeout=60)
-    ready = await inside.until_said(home.CAMERA, "ready", "2", timeout=30)
+    ready = await inside.until_ready(home.CAMERA, 2)
     seen = len(await stage.witness.pods(home.CAMERA))
     notes.witness(f"{seen} pods")
     notes.ha(

@@ -64,7 +64,7 @@ async def on(
         desired == count,
         f"{workload.path} had {count} pods, after off and on it wants {desired}",
     )
-    await inside.until_said(workload, "ready", str(count), timeout=60)
+    await inside.until_ready(workload, count)
     await inside.until_said(workload, "status", "running", timeout=5)
     ready = await stage.witness.ready_count(workload)
     notes.witness(f"{workload.path}: {ready} of {desired} ready")

@@ -1,6 +1,7 @@
 """Step 17: the backup tells when it runs next; run now makes exactly its own Job."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any, Final
@@ -27,7 +28,7 @@ async def schedules(stage: Stage, notes: Notes) -> None:
         await stage.apply([_sweeper()])
         try:
             async with large_rights(stage, inside):
-                await inside.until_said(_SWEEPER, "last_result", "none", timeout=20)
+                await _until_result(inside, "none", timeout=20)
                 await _run(stage, inside, notes)
                 await _fail(stage, inside, notes)
         finally:
@@ -47,6 +48,18 @@ def _next_run(inside: Inside, notes: Notes) -> None:
     )
 
 
+async def _until_result(
+    inside: Inside, result: str, *, timeout: float
+) -> Mapping[str, Any]:
+    """Wait until the last run came out so; returns what is told of it. Raises Miss."""
+
+    async def came_out() -> bool:
+        return inside.attributes(_SWEEPER, "last_run").get("result") == result
+
+    await inside.until(f"the last run is told as {result}", came_out, timeout=timeout)
+    return inside.attributes(_SWEEPER, "last_run")
+
+
 async def _run(stage: Stage, inside: Inside, notes: Notes) -> None:
     async def offered() -> bool:
         return inside.change(_SWEEPER.path, "run") is not None
@@ -55,8 +68,7 @@ async def _run(stage: Stage, inside: Inside, notes: Notes) -> None:
     button = inside.entity(_SWEEPER, "run")
     devices = set(await inside.devices())
     await inside.house.service("button.press", {"entity_id": button})
-    await inside.until_said(_SWEEPER, "last_result", "succeeded", timeout=60)
-    words = inside.attributes(_SWEEPER, "last_result")
+    words = await _until_result(inside, "succeeded", timeout=60)
     notes.ha(f"run now: succeeded, Job {words['job']}, {words['seconds']} s")
     jobs: Any = await asyncio.to_thread(_jobs, stage)
     (job,) = jobs
@@ -89,7 +101,7 @@ async def _fail(stage: Stage, inside: Inside, notes: Notes) -> None:
     await inside.house.service(
         "home_cluster.run_job", {"entity_id": inside.entity(_SWEEPER, "power")}
     )
-    await inside.until_said(_SWEEPER, "last_result", "failed", timeout=60)
+    await _until_result(inside, "failed", timeout=60)
     await inside.until_said(_SWEEPER, "reason", "job_failed", timeout=10)
     words = inside.attributes(_SWEEPER, "problem")
     notes.ha(f"{words.get('message')!r}")

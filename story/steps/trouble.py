@@ -32,7 +32,7 @@ async def crash(stage: Stage, notes: Notes) -> None:
             await stage.witness.patch(home.FRIDGE, _environment(container, ""))
         notes.did("the fridge got its good program back")
         await inside.until_said(home.FRIDGE, "problem", "off", timeout=90)
-    await inside.until_said(home.FRIDGE, "ready", "2", timeout=60)
+    await inside.until_ready(home.FRIDGE, 2)
     await inside.until_said(home.FRIDGE, "status", "running", timeout=5)
     await inside.until_said(home.FRIDGE, "reason", "none", timeout=5)
     ready = await stage.witness.ready_count(home.FRIDGE)

@@ -97,6 +97,11 @@ def entity_id(hass: HomeAssistant, path: str) -> str | None:
     return None
 
 
+def enable(hass: HomeAssistant, platform: str, path: str) -> None:
+    """Have an entity that is disabled at first be there from the set-up on, as a user who enabled it has."""
+    er.async_get(hass).async_get_or_create(platform, DOMAIN, f"{UID}/{path}")
+
+
 def state(hass: HomeAssistant, path: str) -> str | None:
     """Return an entity's state; None if it has none."""
     found = entity_id(hass, path)
@@ -111,6 +116,12 @@ def attributes(hass: HomeAssistant, path: str) -> dict[str, Any]:
     current = hass.states.get(found)
     assert current is not None
     return dict(current.attributes)
+
+
+def desired(hass: HomeAssistant, path: str) -> int | None:
+    """Return how many pods a device is said to want; None if it does not say."""
+    found: int | None = attributes(hass, f"{path}/status").get("desired")
+    return found
 
 
 def device(

@@ -16,7 +16,9 @@ from tests.integration.cluster_home import (
     States,
     attributes,
     call,
+    desired,
     device,
+    enable,
     entity_id,
     entry_for,
     set_up,
@@ -93,7 +95,7 @@ async def test_a_count_set_by_others_is_learnt(
     """Scaled to 3 by somebody, then to 0 by somebody: on restores 3."""
     await set_up(hass, entry_for(home))
     home.workload("deployments", "kitchen", "fridge", replicas=3)
-    await until(hass, lambda: state(hass, f"{FRIDGE}/replicas") == "3", "3")
+    await until(hass, lambda: desired(hass, FRIDGE) == 3, "3")
     home.workload("deployments", "kitchen", "fridge", replicas=0)
     await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "off", "off")
     await call(hass, "switch.turn_on", f"{FRIDGE}/power")
@@ -121,7 +123,7 @@ async def test_a_late_event_does_not_flip_the_switch_back(
     )
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
     assert state(hass, f"{FRIDGE}/power") == "off"
-    assert state(hass, f"{FRIDGE}/replicas") == "0"
+    assert desired(hass, FRIDGE) == 0
     word, resource, old = home._held.pop(0)
     home._send(word, resource, old)
     await asyncio.sleep(0.05)
@@ -141,7 +143,7 @@ async def test_an_answer_that_comes_after_its_event_is_right_too(
 
     async def others() -> None:
         home.workload("deployments", "kitchen", "fridge", replicas=5)
-        while state(hass, f"{FRIDGE}/replicas") != "5":
+        while desired(hass, FRIDGE) != 5:
             await asyncio.sleep(0.001)
 
     home.before_answer = others
@@ -175,6 +177,7 @@ async def test_cron_jobs_are_suspended_and_daemon_sets_kept_from_nodes(
 
 async def test_the_number_sets_the_count(hass: HomeAssistant, home: LiveServer) -> None:
     """Zero of it remembers as the switch does."""
+    enable(hass, "number", f"{FRIDGE}/replicas")
     await set_up(hass, entry_for(home))
     await call(hass, "number.set_value", f"{FRIDGE}/replicas", value=3)
     assert (state(hass, f"{FRIDGE}/replicas"), replicas(home)) == ("3", 3)
@@ -203,7 +206,7 @@ async def test_an_autoscaler_owns_the_count(
     assert entity_id(hass, f"{FRIDGE}/replicas") is None
     assert state(hass, f"{FRIDGE}/power") == "on"
     home.delete("horizontalpodautoscalers", "kitchen", "fridge")
-    await until(hass, lambda: state(hass, f"{FRIDGE}/replicas") == "2", "the number")
+    await until(hass, lambda: entity_id(hass, f"{FRIDGE}/replicas"), "the number")
 
 
 async def test_a_protected_device_cannot_be_switched_off(
@@ -217,9 +220,10 @@ async def test_a_protected_device_cannot_be_switched_off(
         replicas=1,
         hints={"protected": "true", "area": "Kitchen"},
     )
+    broker = "deployment/kitchen/broker"
+    enable(hass, "number", f"{broker}/replicas")
     entry = entry_for(home)
     await set_up(hass, entry)
-    broker = "deployment/kitchen/broker"
     assert entity_id(hass, f"{broker}/power") is None
     assert attributes(hass, f"{broker}/replicas")["min"] == 1
     fridge = device(hass, entry, FRIDGE)

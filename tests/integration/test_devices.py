@@ -155,27 +155,39 @@ async def test_unique_ids_are_a_contract(hass: HomeAssistant, home: LiveServer) 
     }
 
 
-async def test_a_device_shows_eight_entities_at_first(
+ALWAYS = {"power", "status", "problem", "reason", "event"}
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (FRIDGE, ALWAYS | {"restart", "update"}),
+        ("statefulset/kitchen/jazz", ALWAYS | {"restart", "update"}),
+        ("daemonset/garden/weather", ALWAYS | {"restart", "update"}),
+        ("cronjob/garden/backup", ALWAYS | {"run", "last_run", "next_run"}),
+    ],
+)
+async def test_a_device_shows_few_entities_at_first(
+    hass: HomeAssistant, home: LiveServer, path: str, shown: set[str]
+) -> None:
+    """All that a person looks for, to an account that may do everything; the others wait, disabled."""
+    home.accounts["person"] = (*EVERYTHING, UPDATE)
+    await set_up(hass, entry_for(home))
+    assert {
+        entity.unique_id.rpartition("/")[2]
+        for entity in er.async_get(hass).entities.values()
+        if f"/{path}/" in entity.unique_id and not entity.disabled
+    } == shown
+
+
+async def test_the_status_tells_how_many_pods_there_are(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
-    """The others wait, disabled."""
+    """Of a schedule it does not: its pods come and go."""
     await set_up(hass, entry_for(home))
-    registry = er.async_get(hass)
-    shown = {
-        entity.unique_id.rpartition("/")[2]
-        for entity in registry.entities.values()
-        if f"/{FRIDGE}/" in entity.unique_id and not entity.disabled
-    }
-    assert shown == {
-        "power",
-        "problem",
-        "status",
-        "reason",
-        "ready",
-        "replicas",
-        "restart",
-        "event",
-    }
+    shown = attributes(hass, f"{FRIDGE}/status")
+    assert (shown["ready"], shown["desired"]) == (2, 2)
+    assert "ready" not in attributes(hass, "cronjob/garden/backup/status")
 
 
 async def test_the_power_switch_bears_the_devices_name(
@@ -198,7 +210,9 @@ async def test_disabled_sensors_tell_what_they_are_for(
         registry.async_update_entity(entity.entity_id, disabled_by=None)
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
+    assert state(hass, f"{FRIDGE}/ready") == "2"
     assert state(hass, f"{FRIDGE}/desired") == "2"
+    assert state(hass, f"{FRIDGE}/replicas") == "2"
     assert state(hass, f"{FRIDGE}/restarts") == "0"
     assert state(hass, f"{FRIDGE}/node") == "pi-attic"
     assert state(hass, f"{FRIDGE}/image") == "registry.home/fridge:v1.0.0"
@@ -518,8 +532,10 @@ async def test_a_crash_is_a_problem_with_a_sentence(
     pods = [pod["metadata"]["name"] for pod in home.pods_of("kitchen", "fridge")]
     for pod in pods:
         home.crash("kitchen", pod)
-    await until(hass, lambda: state(hass, f"{FRIDGE}/problem") == "on", "a problem")
-    assert state(hass, f"{FRIDGE}/status") == "failing"
+    await until(
+        hass, lambda: state(hass, f"{FRIDGE}/status") == "failing", "the last pod"
+    )
+    assert state(hass, f"{FRIDGE}/problem") == "on"
     assert state(hass, f"{FRIDGE}/reason") == "crash_loop"
     words = attributes(hass, f"{FRIDGE}/problem")
     assert words["pod"] in pods
@@ -561,7 +577,9 @@ async def test_a_device_that_cannot_be_judged_does_not_stop_the_others(
             hass, lambda: state(hass, f"{FRIDGE}/power") == "unavailable", "unavailable"
         )
         await until(
-            hass, lambda: state(hass, "statefulset/kitchen/jazz/ready") == "2", "jazz"
+            hass,
+            lambda: attributes(hass, "statefulset/kitchen/jazz/status")["ready"] == 2,
+            "jazz",
         )
     home.scale("deployments", "kitchen", "fridge", 2)
     await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")

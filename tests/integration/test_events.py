@@ -164,7 +164,9 @@ async def test_switching_tells_the_number_of_replicas(
     told = Told(hass)
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
     await call(hass, "switch.turn_on", f"{FRIDGE}/power")
-    await until(hass, lambda: state(hass, f"{FRIDGE}/ready") == "2", "both pods")
+    await until(
+        hass, lambda: attributes(hass, f"{FRIDGE}/status")["ready"] == 2, "both pods"
+    )
     assert [one["message"] for one in told.happenings] == [
         "From 2 to 0 replicas.",
         "From 0 to 2 replicas.",
@@ -191,7 +193,7 @@ async def test_a_happening_outlives_a_restart_of_home_assistant(
     """The last one is shown again as it was, which is no new one."""
     entry = entry_for(home)
     await set_up(hass, entry)
-    await call(hass, "number.set_value", f"{FRIDGE}/replicas", value=1)
+    await call(hass, "home_cluster.scale", f"{FRIDGE}/power", replicas=1)
     last = state(hass, f"{FRIDGE}/event")
     assert attributes(hass, f"{FRIDGE}/event")["event_type"] == "scaled"
     await hass.config_entries.async_reload(entry.entry_id)

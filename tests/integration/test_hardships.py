@@ -26,7 +26,9 @@ from tests.integration.cluster_home import (
     READ_ONLY,
     States,
     call,
+    desired,
     device,
+    enable,
     entity_id,
     entry_for,
     set_up,
@@ -188,7 +190,7 @@ async def test_a_namespace_that_vanishes_from_a_list_stays_the_systems(
     await asyncio.sleep(0.1)
     home.scale("deployments", "plumbing", "pipe", 2)
     home.scale("deployments", "kitchen", "fridge", 3)
-    await until(hass, lambda: state(hass, f"{FRIDGE}/replicas") == "3", "3")
+    await until(hass, lambda: desired(hass, FRIDGE) == 3, "3")
     assert device(hass, entry, "deployment/plumbing/pipe") is None
 
 
@@ -283,6 +285,7 @@ async def test_protected_takes_the_switch_away_and_gives_it_back(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
     """At run time; with it goes its exposure to voice."""
+    enable(hass, "number", f"{FRIDGE}/replicas")
     await set_up(hass, entry_for(home))
     switch = entity_id(hass, f"{FRIDGE}/power")
     assert switch
@@ -334,7 +337,7 @@ async def test_an_autoscaler_comes_and_goes(
         hass, lambda: entity_id(hass, f"{FRIDGE}/replicas") is None, "no number"
     )
     home.delete("horizontalpodautoscalers", "kitchen", "fridge")
-    await until(hass, lambda: state(hass, f"{FRIDGE}/replicas") == "2", "the number")
+    await until(hass, lambda: entity_id(hass, f"{FRIDGE}/replicas"), "the number")
     assert entity_id(hass, f"{FRIDGE}/replicas") == number
 
 

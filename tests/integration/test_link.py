@@ -23,6 +23,7 @@ from homeassistant.util import dt as dt_util
 from tests.integration.cluster_home import (
     EVERYTHING,
     States,
+    desired,
     device,
     entity_id,
     entry_for,
@@ -51,8 +52,6 @@ async def test_a_lost_link_makes_all_unavailable_and_a_found_one_right_at_once(
         "status",
         "problem",
         "reason",
-        "ready",
-        "replicas",
         "restart",
     ):
         assert state(hass, f"{FRIDGE}/{path}") == "unavailable", path
@@ -289,7 +288,7 @@ async def test_a_count_learnt_is_saved_when_the_entry_is_unloaded(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     home.workload("deployments", "kitchen", "fridge", replicas=4)
-    await until(hass, lambda: state(hass, f"{FRIDGE}/replicas") == "4", "4")
+    await until(hass, lambda: desired(hass, FRIDGE) == 4, "4")
     await flush_store(entry.runtime_data.counts._store)
     assert hass_storage[f"home_cluster.{entry.entry_id}"]["data"] == {FRIDGE: 4}
 

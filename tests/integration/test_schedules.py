@@ -14,6 +14,7 @@ from tests.integration.api_server import READ_ALL, READ_UID, Rule
 from tests.integration.cluster_home import (
     attributes,
     call,
+    enable,
     entity_id,
     entry_for,
     set_up,
@@ -39,6 +40,12 @@ def status(home: LiveServer, **status: Any) -> None:
 def coming(hass: HomeAssistant) -> datetime | None:
     """Return when the next run is, as shown."""
     return dt_util.parse_datetime(state(hass, f"{BACKUP}/next_run") or "")
+
+
+def result(hass: HomeAssistant) -> str | None:
+    """Return what is told of how the last run came out."""
+    found: str | None = attributes(hass, f"{BACKUP}/last_run").get("result")
+    return found
 
 
 async def press(hass: HomeAssistant) -> None:
@@ -118,9 +125,10 @@ async def test_when_a_run_is_due_the_one_after_it_is_shown(
 async def test_what_came_of_the_last_run_is_told(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
+    enable(hass, "sensor", f"{BACKUP}/last_result")
     await set_up(hass, entry_for(home))
     assert state(hass, f"{BACKUP}/last_run") == "unknown"
-    assert state(hass, f"{BACKUP}/last_result") == "none"
+    assert result(hass) == state(hass, f"{BACKUP}/last_result") == "none"
     home.put(
         "jobs",
         "garden",
@@ -129,7 +137,7 @@ async def test_what_came_of_the_last_run_is_told(
         spec={"template": {"spec": {"containers": []}}},
         status={"startTime": now(90), "active": 1},
     )
-    await until(hass, lambda: state(hass, f"{BACKUP}/last_result") == "running", "run")
+    await until(hass, lambda: result(hass) == "running", "run")
     began = dt_util.parse_datetime(state(hass, f"{BACKUP}/last_run") or "")
     assert began is not None
     assert timedelta(seconds=80) < dt_util.utcnow() - began < timedelta(seconds=110)
@@ -144,9 +152,11 @@ async def test_what_came_of_the_last_run_is_told(
             "conditions": [{**failed, "lastTransitionTime": now(30)}],
         },
     )
-    await until(hass, lambda: state(hass, f"{BACKUP}/last_result") == "failed", "end")
-    shown = attributes(hass, f"{BACKUP}/last_result")
-    assert (shown["job"], round(shown["seconds"])) == ("backup-1", 60)
+    await until(hass, lambda: result(hass) == "failed", "end")
+    assert state(hass, f"{BACKUP}/last_result") == "failed"
+    for key in ("last_run", "last_result"):
+        shown = attributes(hass, f"{BACKUP}/{key}")
+        assert (shown["job"], round(shown["seconds"])) == ("backup-1", 60)
     assert state(hass, f"{BACKUP}/reason") == "job_failed"
 
 
@@ -161,7 +171,7 @@ async def test_run_now_makes_the_cron_jobs_own_job(
     assert made["metadata"]["annotations"] == {
         "cronjob.kubernetes.io/instantiate": "manual"
     }
-    await until(hass, lambda: state(hass, f"{BACKUP}/last_result") == "running", "run")
+    await until(hass, lambda: result(hass) == "running", "run")
     answer = await hass.services.async_call(
         "home_cluster",
         "run_job",
@@ -182,7 +192,7 @@ async def test_what_must_run_alone_is_not_run_twice(
     schedule(home, "0 3 * * *", concurrencyPolicy="Forbid")
     await set_up(hass, entry_for(home))
     await press(hass)
-    await until(hass, lambda: state(hass, f"{BACKUP}/last_result") == "running", "run")
+    await until(hass, lambda: result(hass) == "running", "run")
     with pytest.raises(ServiceValidationError) as raised:
         await press(hass)
     assert raised.value.translation_key == "already_running"

@@ -22,6 +22,7 @@ from tests.integration.api_server import FOLLOWED, READ_UID, Rule
 from tests.integration.cluster_home import (
     CONTROL,
     call,
+    enable,
     entity_id,
     entry_for,
     set_up,
@@ -39,6 +40,7 @@ async def entry(hass: HomeAssistant, home: LiveServer) -> MockConfigEntry:
     home.workload(
         "deployments", "kitchen", "fridge", replicas=2, hints={"protected": "true"}
     )
+    enable(hass, "number", f"{FRIDGE}/replicas")
     entry = entry_for(home)
     await set_up(hass, entry)
     floor = fr.async_get(hass).async_create("Ground floor")
