@@ -69,6 +69,7 @@ class Oversight:
         self._reported: frozenset[Missing] | None = None
         self._timer: CALLBACK_TYPE | None = None
         self._task: asyncio.Task[None] | None = None
+        self._again = self._overdue = False
 
     async def review(self) -> Access:
         """Ask what the account may do; raises `KubeError`."""
@@ -101,16 +102,9 @@ class Oversight:
         if self._followed is None:
             return
         self._cancel_timer()
-        if self._task is None or self._task.done():
-            # As often as new namespaces come, so their looks prove nothing about the others.
-            work = (
-                self._look_again(denials_count=False)
-                if self._rights.unseen
-                else self._settle()
-            )
-            self._task = self._entry.async_create_background_task(
-                self._hass, work, "home_cluster rights", eager_start=False
-            )
+        # What is at work may have begun before there was what it should look at.
+        self._again = True
+        self._start_work()
 
     @callback
     def stop(self) -> None:
@@ -146,7 +140,7 @@ class Oversight:
             self._different = True
             self._rights.try_again()
 
-    async def _look_again(self, *, denials_count: bool = True) -> None:
+    async def _look_again(self, *, denials_count: bool) -> None:
         try:
             access = await self.review()
         except KubeError as err:
@@ -162,10 +156,24 @@ class Oversight:
     @callback
     def _due(self, _now: object) -> None:
         self._timer = None
+        self._overdue = True
+        self._start_work()
+
+    def _start_work(self) -> None:
         if self._task is None or self._task.done():
             self._task = self._entry.async_create_background_task(
-                self._hass, self._look_again(), "home_cluster rights", eager_start=False
+                self._hass, self._work(), "home_cluster rights", eager_start=False
             )
+
+    async def _work(self) -> None:
+        """Do what is asked for, and what is asked for meanwhile."""
+        while self._again or self._overdue:
+            counts, self._again, self._overdue = self._overdue, False, False
+            # As often as new namespaces come, so their looks prove nothing about the others.
+            if counts or self._rights.unseen:
+                await self._look_again(denials_count=counts)
+            else:
+                await self._settle()
 
     async def try_at_first(self) -> None:
         """Try changes for as long as a start may take; what is not decided then is tried later."""

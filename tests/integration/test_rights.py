@@ -1,6 +1,7 @@
 """What the account may not do has no entity; what it may not read becomes a repair."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.home_cluster.kube.errors import Unreachable
+from custom_components.home_cluster.kube.schema import Ref
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -251,3 +253,42 @@ async def test_a_trial_that_fails_is_done_again(
     await until(
         hass, lambda: state(hass, "cronjob/garden/backup/power") == "on", "the switch"
     )
+
+
+def _schedule(home: LiveServer, name: str) -> None:
+    labels = {"home-cluster.github.io/device": "true"}
+    home.workload("cronjobs", "kitchen", name, labels=labels, schedule="0 3 * * *")
+
+
+async def test_what_comes_while_a_trial_is_under_way_is_tried_after_it(
+    hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial knows only of the devices that were there when it began."""
+    await set_up(hass, entry_for(home))
+    hub = hass.config_entries.async_entries("home_cluster")[0].runtime_data
+    await look_again(hass, 3)
+    assert not hub.rights.doubtful
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    tried = hub.client.dry_run
+
+    async def slow(ref: Ref, patch: Mapping[str, Any]) -> bool:
+        begun.set()
+        await go_on.wait()
+        return await tried(ref, patch)
+
+    monkeypatch.setattr(hub.client, "dry_run", slow)
+    _schedule(home, "first")
+    await asyncio.wait_for(begun.wait(), 10)
+    _schedule(home, "second")
+    await until(
+        hass,
+        lambda: state(hass, "cronjob/kitchen/second/status") == "idle",
+        "the second device",
+    )
+    go_on.set()
+    for name in ("first", "second"):
+        await until(
+            hass,
+            lambda path=f"cronjob/kitchen/{name}/power": state(hass, path) == "on",
+            f"the switch of {name}",
+        )

@@ -15,6 +15,8 @@ from .undoing import undone_by_owner
 from .views import Health, Reason, Status
 
 _REPLICA_SET: Final = re.compile(r'[Rr]eplica ?[Ss]et "([^"]+)"')
+# A rollout with this reason is over: nobody makes pods of an older template any more.
+_FINISHED: Final = "NewReplicaSetAvailable"
 _QUOTA: Final = re.compile(
     r"exceeded quota: ([^,\s]+)(?:, requested: (\S+?)(?:, |$))?|failed quota: ([^:\s]+)"
 )
@@ -27,9 +29,14 @@ _LIMIT: Final = re.compile(
 def newest_template(case: Case, workload: Workload) -> str:
     """Return the hash that the pods of the newest template bear, "" if it is not known.
 
-    A StatefulSet tells it; a Deployment in the message of its condition Progressing; otherwise it is
-    that of the pod that was created last.
+    A StatefulSet tells it; a Deployment in the message of its condition Progressing; otherwise, or if
+    that rollout is told to be finished and another has pods by now, it is that of the pod that was
+    created last.
     """
+    newest = max(
+        case.alive, key=lambda pod: (pod.created or case.now, pod.name), default=None
+    )
+    latest_made = template_of(newest, workload) if newest is not None else ""
     if workload.kind is Kind.STATEFUL_SET:
         return (
             workload.update_revision.removeprefix(f"{workload.name}-")
@@ -37,14 +44,13 @@ def newest_template(case: Case, workload: Workload) -> str:
             else ""
         )
     if workload.kind is Kind.DEPLOYMENT and _observed(workload):
-        progressing = condition(workload.conditions, "Progressing")
-        match = _REPLICA_SET.search(progressing.message) if progressing else None
+        told = condition(workload.conditions, "Progressing")
+        if told is None or (told.reason == _FINISHED and latest_made):
+            return latest_made
+        match = _REPLICA_SET.search(told.message)
         if match and match[1].startswith(f"{workload.name}-"):
             return match[1].removeprefix(f"{workload.name}-")
-    newest = max(
-        case.alive, key=lambda pod: (pod.created or case.now, pod.name), default=None
-    )
-    return template_of(newest, workload) if newest is not None else ""
+    return latest_made
 
 
 def template_of(pod: Pod, workload: Workload) -> str:

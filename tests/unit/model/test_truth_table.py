@@ -897,6 +897,29 @@ def test_without_right_to_read_pods_the_workload_itself_tells() -> None:
     assert health(situation(updating)).status is Status.UPDATING
 
 
+def test_a_finished_rollout_is_not_the_one_that_a_newer_pod_is_of() -> None:
+    """The condition still names the crashing template when the controller has begun with the mended one."""
+    bad = pod("fridge-abc-1", crashing(), ready=False, created=ago(60))
+    mended = starting_pod(
+        "fridge-new-1",
+        age=1,
+        owner=Owner("ReplicaSet", "fridge-new"),
+        template_hash="new",
+    )
+    said = health(situation(deployment(ready=0), bad, mended))
+    assert (said.status, said.problem) == (Status.UPDATING, False)
+    under_way = Condition(
+        "Progressing",
+        "True",
+        "ReplicaSetUpdated",
+        'ReplicaSet "fridge-new" is progressing.',
+        ago(1),
+    )
+    again = pod("fridge-abc-2", crashing(), ready=False, created=ago(0.5))
+    said = health(situation(deployment(conditions=(under_way,)), again, mended))
+    assert (said.status, said.problem) == (Status.UPDATING, False)
+
+
 def test_a_stateful_set_updates_while_something_moves() -> None:
     newer = stateful_set(desired=2, update_revision="jazz-two")
     rest = stateful_pod("jazz-0")
