@@ -51,7 +51,11 @@ class Automations:
                 if note["notification_id"] == name:
                     return str(note["message"])
             await asyncio.sleep(0.2)
-        raise Miss(f"the automation {name} did not run in {timeout:.0f} s")
+        seen = await self._inside.house.rest("GET", f"/api/states/automation.{name}")
+        raise Miss(
+            f"the automation {name} did not run in {timeout:.0f} s: it is {seen['state']}, "
+            f"last triggered {seen['attributes'].get('last_triggered')}"
+        )
 
     async def remove(self) -> None:
         """Take all of them away, and what they put on the wall."""

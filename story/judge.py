@@ -63,7 +63,8 @@ def judge(
             )
         elif key == "problem" and state == "on":
             lies.append(
-                f"{_clock(change.at)} {change.entity} reported a problem that there was not"
+                f"{_clock(change.at)} {change.entity} reported a problem that there was not: "
+                f"{change.attributes.get('message')!r}"
             )
     return lies
 

@@ -18,6 +18,9 @@ from tools.setup.report import ROOT, cache_folder
 # Stages that run side by side tell now and then that they are alive.
 STILL_RUNNING_EVERY: Final = 60
 
+# More clusters than this leave a small machine too little for any of them.
+CLUSTERS_AT_ONCE: Final = 2
+
 # Each node of a cluster wants some forty; the kernel's usual limit of 128 is for all of them.
 INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_ENOUGH: Final = 1024
@@ -34,8 +37,8 @@ _APART: Final = (
 class Stage:
     """A command with a name.
 
-    Stages that follow one another with the same number `apart` run side by side, each with a network, cgroups and
-    a state folder of its own, and without internet.
+    Stages that follow one another with the same number `apart` run side by side, two at a time, each with a
+    network, cgroups and a state folder of its own, and without internet.
     """
 
     name: str
@@ -132,24 +135,24 @@ def _started(
 
 
 def _side_by_side(stages: Sequence[Stage], env: dict[str, str]) -> list[Result]:
-    """Run stages at the same time; each one's output is printed whole when it has ended."""
+    """Run stages two at a time; each one's output is printed whole when it has ended."""
     print(f"\n── side by side: {'; '.join(stage.name for stage in stages)}", flush=True)
     results = []
-    start = told = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder_name, ExitStack() as stack:
+    told = time.monotonic()
+    begun = told
+    waiting = list(enumerate(stages))
+    running: dict[str, tuple[subprocess.Popen[bytes], Path, float]] = {}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stack.enter_context(_room_for_clusters())
-        folder = Path(folder_name)
-        running = {
-            stage.name: (
-                stack.enter_context(_started(stage, env, folder / f"{number}.log")),
-                folder / f"{number}.log",
-            )
-            for number, stage in enumerate(stages)
-        }
-        while running:
+        while waiting or running:
+            while waiting and len(running) < CLUSTERS_AT_ONCE:
+                number, stage = waiting.pop(0)
+                log = Path(folder) / f"{number}.log"
+                process = stack.enter_context(_started(stage, env, log))
+                running[stage.name] = process, log, time.monotonic()
             time.sleep(1)
             now = time.monotonic()
-            for name, (process, log) in list(running.items()):
+            for name, (process, log, start) in list(running.items()):
                 if process.poll() is not None:
                     print(f"\n── {name}", flush=True)
                     print(log.read_text(encoding="utf-8", errors="replace"), flush=True)
@@ -157,5 +160,5 @@ def _side_by_side(stages: Sequence[Stage], env: dict[str, str]) -> list[Result]:
                     del running[name]
             if running and now - told >= STILL_RUNNING_EVERY:
                 told = now
-                print(f"{now - start:5.0f} s: {'; '.join(running)} …", flush=True)
+                print(f"{now - begun:5.0f} s: {'; '.join(running)} …", flush=True)
     return results

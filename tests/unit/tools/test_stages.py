@@ -1,9 +1,11 @@
 """Stages: each is run and told, one after the other or side by side."""
 
+from pathlib import Path
 import sys
 
 import pytest
 
+from tools import stages
 from tools.stages import Stage, run_stages
 
 
@@ -29,3 +31,28 @@ def test_all_well_is_nought(capfd: pytest.CaptureFixture[str]) -> None:
     """As a shell wants it."""
     assert run_stages([Stage("good", python("pass"))]) == 0
     assert capfd.readouterr().out.endswith("stages: 1 passed, 0 failed\n")
+
+
+def test_of_those_apart_two_run_at_a_time_and_all_are_told(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A third waits for its turn; one that fails stops nobody."""
+    monkeypatch.setattr(stages, "_APART", ())
+    monkeypatch.setattr(stages, "INOTIFY", tmp_path / "limit")
+    stages.INOTIFY.write_text("128", encoding="utf-8")
+    # Each writes its mark, sees how many are there, and goes with it.
+    code = (
+        "import pathlib, sys, time; folder = pathlib.Path(sys.argv[1]); mark = folder / sys.argv[2]; "
+        "mark.touch(); time.sleep(1.5); print('beside', len(list(folder.glob('mark*')))); mark.unlink(); "
+        "sys.exit(sys.argv[2] == 'mark1')"
+    )
+    three = [
+        Stage(f"stage {number}", (*python(code), str(tmp_path), f"mark{number}"), 1)
+        for number in range(3)
+    ]
+    assert run_stages(three) == 1
+    said = capfd.readouterr().out
+    assert "beside 2\n" in said
+    assert "beside 3" not in said
+    assert said.endswith("stages: 2 passed, 1 failed\n")
+    assert stages.INOTIFY.read_text(encoding="utf-8") == "128"
