@@ -42,6 +42,7 @@ from .const import (
     CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
+    CONF_NODE_LOSSES,
     CONF_UPDATES,
     CONF_URL,
     CONF_VERIFY_SSL,
@@ -395,7 +396,10 @@ class HomeClusterOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             try:
                 options = await preview.check(user_input)
-                interval = user_input[CONF_METRICS_INTERVAL]
+                numbers = {
+                    key: int(user_input[key])
+                    for key in (CONF_METRICS_INTERVAL, CONF_NODE_LOSSES)
+                }
                 if CONF_UPDATES in user_input:
                     options[CONF_UPDATES] = typed_updates(
                         user_input[CONF_UPDATES], updates
@@ -404,11 +408,7 @@ class HomeClusterOptionsFlow(OptionsFlowWithReload):
                 refused = err
             else:
                 return self.async_create_entry(
-                    data={
-                        **self.config_entry.options,
-                        **options,
-                        CONF_METRICS_INTERVAL: int(interval),
-                    }
+                    data={**self.config_entry.options, **options, **numbers}
                 )
         typed = (
             {**self.config_entry.options, CONF_UPDATES: shown_updates(updates)}

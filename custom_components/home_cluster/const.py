@@ -34,6 +34,12 @@ CONF_METRICS_INTERVAL: Final = "metrics_interval"
 METRICS_INTERVAL: Final = 60
 METRICS_INTERVALS: Final = (15, 3600)
 
+# How many losses of a node within an hour are told (entry options).
+CONF_NODE_LOSSES: Final = "node_losses"
+NODE_LOSSES: Final = 5
+FEWEST_LOSSES: Final = 2
+MOST_LOSSES: Final = 60
+
 # Updates (a part of the entry options).
 CONF_UPDATES: Final = "updates"
 CONF_UPDATE_CHECKS: Final = "update_checks"

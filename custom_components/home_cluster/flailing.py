@@ -10,13 +10,12 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .const import CONF_NODE_LOSSES, DOMAIN, NODE_LOSSES
 from .devices import Device, DeviceView
 from .model.views import NodeView
 from .parts import Part
 
-# So many losses within so long are no accident any more.
-LOSSES: Final = 5
+# As many losses as the user says within so long are no accident any more.
 WINDOW: Final = timedelta(hours=1)
 
 
@@ -32,6 +31,7 @@ class Flailing(Part):
         """Start with calm nodes."""
         self._hass = hass
         self._entry = entry
+        self._most: int = entry.options.get(CONF_NODE_LOSSES, NODE_LOSSES)
         self._losses: dict[str, deque[datetime]] = {}
         self._calm: dict[str, CALLBACK_TYPE] = {}
 
@@ -54,9 +54,9 @@ class Flailing(Part):
         ):
             return
         now = dt_util.utcnow()
-        losses = self._losses.setdefault(view.name, deque(maxlen=LOSSES))
+        losses = self._losses.setdefault(view.name, deque(maxlen=self._most))
         losses.append(now)
-        if len(losses) == LOSSES and losses[0] > now - WINDOW:
+        if len(losses) == self._most and losses[0] > now - WINDOW:
             self._raise(view.name)
 
     @override
@@ -86,7 +86,7 @@ class Flailing(Part):
             translation_placeholders={
                 "node": name,
                 "cluster": self._entry.title,
-                "times": str(LOSSES),
+                "times": str(self._most),
             },
         )
 

@@ -33,6 +33,7 @@ from .const import (
     CONF_METRICS_INTERVAL,
     CONF_MODE,
     CONF_NAMESPACES,
+    CONF_NODE_LOSSES,
     CONF_PASSWORD,
     CONF_REGISTRIES,
     CONF_TOKEN,
@@ -41,11 +42,14 @@ from .const import (
     CONF_URL,
     CONF_USERNAME,
     CONF_VERIFY_SSL,
+    FEWEST_LOSSES,
     METRICS_INTERVAL,
     METRICS_INTERVALS,
     MODE_ALL,
     MODE_LABELLED,
     MODE_NAMESPACES,
+    MOST_LOSSES,
+    NODE_LOSSES,
 )
 
 _NO_WORDS: Final = dict.fromkeys(
@@ -140,7 +144,7 @@ def selection_schema(namespaces: Sequence[str]) -> vol.Schema:
 
 
 def options_schema(namespaces: Sequence[str]) -> vol.Schema:
-    """Return the options' form: the selection, and how often figures are read."""
+    """Return the options' form: the selection, how often figures are read, and which losses are told."""
     shortest, longest = METRICS_INTERVALS
     return selection_schema(namespaces).extend(
         {
@@ -152,6 +156,11 @@ def options_schema(namespaces: Sequence[str]) -> vol.Schema:
                     max=longest,
                     unit_of_measurement="s",
                     mode=NumberSelectorMode.BOX,
+                )
+            ),
+            vol.Required(CONF_NODE_LOSSES, default=NODE_LOSSES): NumberSelector(
+                NumberSelectorConfig(
+                    min=FEWEST_LOSSES, max=MOST_LOSSES, mode=NumberSelectorMode.BOX
                 )
             ),
             # Left out by scripts that change the selection only.

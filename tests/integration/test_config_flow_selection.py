@@ -222,6 +222,7 @@ async def test_options_begin_with_the_present_selection(
         "mode": "namespaces",
         "namespaces": ["garden"],
         "metrics_interval": 60,
+        "node_losses": 5,
     }
     assert result["description_placeholders"]["chosen_names"] == "weather (garden)"
 
@@ -238,10 +239,15 @@ async def test_options_say_what_is_wrong_and_are_saved_then(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     result = await hass.config_entries.options.async_configure(result["flow_id"], typed)
     assert result["errors"] == {"namespaces": key}
-    assert suggested(result) == {**typed, "metrics_interval": 60}
+    assert suggested(result) == {**typed, "metrics_interval": 60, "node_losses": 5}
     result = await hass.config_entries.options.async_configure(
         result["flow_id"],
-        {"mode": "labelled", "namespaces": [], "metrics_interval": 120.0},
+        {
+            "mode": "labelled",
+            "namespaces": [],
+            "metrics_interval": 120.0,
+            "node_losses": 8.0,
+        },
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
@@ -249,6 +255,7 @@ async def test_options_say_what_is_wrong_and_are_saved_then(
         "mode": "labelled",
         "namespaces": [],
         "metrics_interval": 120,
+        "node_losses": 8,
     }
     assert no_setup.call_count == 2
 
@@ -267,6 +274,7 @@ async def test_options_can_be_changed_while_the_cluster_is_away(
         "mode": "namespaces",
         "namespaces": ["kitchen"],
         "metrics_interval": 60,
+        "node_losses": 5,
     }
 
 

@@ -50,6 +50,8 @@ def test_options_say_the_same_as_the_first_selection() -> None:
     for part in ("data", "data_description"):
         # What is read by interval, a new entry reads by the default one.
         del later[part]["metrics_interval"]
+        # What is told of nodes, it tells as most want it.
+        del later[part]["node_losses"]
     # And what concerns its updates, it has as most want it.
     del later["sections"]
     assert later == text("config.step.selection")

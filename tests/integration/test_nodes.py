@@ -196,19 +196,24 @@ async def test_what_a_node_says_of_its_start_counts_where_nobody_saw_it(
 # Nodes that come and go.
 
 
+@pytest.mark.parametrize(("options", "times"), [({}, 5), ({"node_losses": 2}, 2)])
 async def test_a_node_that_is_lost_again_and_again_raises_a_repair(
-    hass: HomeAssistant, home: LiveServer, freezer: FrozenDateTimeFactory
+    hass: HomeAssistant,
+    home: LiveServer,
+    freezer: FrozenDateTimeFactory,
+    options: dict[str, int],
+    times: int,
 ) -> None:
-    """Which is withdrawn after a calm hour."""
-    await set_up(hass, entry_for(home))
-    for count in range(flailing.LOSSES):
+    """As often as the options say; it is withdrawn after a calm hour."""
+    await set_up(hass, entry_for(home, **options))
+    for count in range(times):
         assert not issues(hass, "flailing_node"), count
         home.node("pi-attic", ready="Unknown", ago=0)
         await until(hass, lambda: state(hass, f"{ATTIC}/connected") != "on", "lost")
         home.node("pi-attic", ago=0)
         await until(hass, lambda: state(hass, f"{ATTIC}/connected") == "on", "back")
     assert issues(hass, "flailing_node") == [
-        {"node": "pi-attic", "cluster": "Home", "times": "5"}
+        {"node": "pi-attic", "cluster": "Home", "times": str(times)}
     ]
     home.node("pi-attic", ready="Unknown", ago=0)
     await until(hass, lambda: state(hass, f"{ATTIC}/connected") != "on", "lost again")
@@ -219,11 +224,10 @@ async def test_a_node_that_is_lost_again_and_again_raises_a_repair(
 
 
 async def test_a_repair_goes_with_its_node(
-    hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, home: LiveServer
 ) -> None:
     """Or with the entry."""
-    monkeypatch.setattr(flailing, "LOSSES", 1)
-    entry = entry_for(home)
+    entry = entry_for(home, node_losses=1)
     await set_up(hass, entry)
     for name in ("pi-attic", "pi-cellar"):
         home.node(name, ready="Unknown", ago=0)
