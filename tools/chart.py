@@ -19,8 +19,7 @@ import tempfile
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "home-cluster"
 INTEGRATION = ROOT / "custom_components" / "home_cluster"
-ROOM_FOR = ("README.md", "images.txt", "examples/")
-PACKED = "files/integration.tar.xz"
+PACKED = "charts/integration/files/integration.tar.xz"
 LEFT_OUT = re.compile(r"__pycache__|\.pyc$|^brand/(?!icon\.png)|^quality_scale\.yaml$")
 # As the chart's templates do it: whole lines of comment, and strings that are statements.
 DOCSTRING = re.compile(r'^([ \t]*)"""(?s:.*?)"""[ \t]*$', re.MULTILINE)
@@ -48,10 +47,7 @@ spec:
 
 
 def files() -> Iterator[tuple[str, bytes]]:
-    """The integration's files by name, programs without comments and docstrings.
-
-    A release must fit, with the integration in it twice, into one Secret of 1 MiB.
-    """
+    """The integration's files by name, programs without comments and docstrings."""
     for path in sorted(INTEGRATION.rglob("*")):
         name = path.relative_to(INTEGRATION).as_posix()
         if path.is_file() and not LEFT_OUT.search(name):
@@ -85,15 +81,9 @@ def stage(folder: Path) -> Path:
     shutil.copytree(
         CHART, chart, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
     )
-    (chart / "files" / "home_cluster").unlink()
-    (chart / PACKED).write_bytes(compressed())
-    # What a checkout leaves out for the sake of its size has room here.
-    ignored = chart / ".helmignore"
-    lines = ignored.read_text(encoding="utf-8").splitlines(keepends=True)
-    ignored.write_text(
-        "".join(line for line in lines if line.strip() not in ROOM_FOR),
-        encoding="utf-8",
-    )
+    packed = chart / PACKED
+    packed.with_name("home_cluster").unlink()
+    packed.write_bytes(compressed())
     return chart
 
 

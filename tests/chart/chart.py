@@ -17,6 +17,7 @@ from testbed.programs import program
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "charts/home-cluster"
+LINK: Final = "charts/integration/files/home_cluster"
 PRESETS: Final = tuple(sorted(path.stem for path in (CHART / "presets").glob("*.yaml")))
 
 type Values = Mapping[str, Any]
@@ -123,7 +124,7 @@ def light() -> Path:
     atexit.register(shutil.rmtree, folder)
     chart = folder / CHART.name
     shutil.copytree(CHART, chart, symlinks=True)
-    link = chart / "files/home_cluster"
+    link = chart / LINK
     link.unlink()
     link.mkdir()
     (link / "manifest.json").write_text("{}")

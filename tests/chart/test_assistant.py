@@ -35,6 +35,8 @@ def test_with_nothing_said_it_comes_with_the_integration_and_nothing_else() -> N
         f"{NAME}-integration-layers",
         f"{NAME}-integration-program",
         f"{NAME}-integration-shown",
+        f"{NAME}-integration-words-a-h",
+        f"{NAME}-integration-words-i-z",
     }
 
 

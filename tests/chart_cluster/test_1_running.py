@@ -1,13 +1,21 @@
 """What a house by the chart does on the first day: it runs, connected by itself, and obeys."""
 
+import base64
+from pathlib import Path
+from typing import Final
+
 import pytest
 
-from testbed.chart_home import ASSISTANT, NAMESPACE
+from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
 from testbed.house_socket import HouseError
 
 from .visit import ATTIC, HALL, Visit
 
 pytestmark = pytest.mark.timeout(300)
+
+LANGUAGES: Final = (
+    Path(__file__).parents[2] / "custom_components/home_cluster/translations"
+)
 
 
 def test_home_assistant_is_connected_to_its_own_cluster(visit: Visit) -> None:
@@ -15,6 +23,19 @@ def test_home_assistant_is_connected_to_its_own_cluster(visit: Visit) -> None:
     entry = visit.entry()
     assert entry["source"] == "import"
     assert visit.state("binary_sensor.kubernetes_reachable") == "on"
+
+
+def test_the_release_is_small_and_the_integration_speaks_every_language(
+    visit: Visit,
+) -> None:
+    """What Helm stored, and what Home Assistant's container sees, read-only."""
+    stored = visit.get("secret", f"sh.helm.release.v1.{RELEASE}.v1", NAMESPACE)
+    assert len(base64.b64decode(stored["data"]["release"])) <= 700_000
+    folder = "/home-cluster/integration/custom_components/home_cluster"
+    inside = (f"{ASSISTANT}-0", NAMESPACE, "sh", "-c")
+    listed = visit.exec(*inside, f"ls {folder}/translations")
+    assert set(listed.split()) == {path.name for path in LANGUAGES.glob("*.json")}
+    assert not visit.exec(*inside, f"touch {folder}/x && echo written")
 
 
 def test_its_devices_are_there(visit: Visit) -> None:

@@ -46,13 +46,13 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 
 {{/* "true" where the integration lies in the chart compressed, as in the packed one. */}}
 {{- define "home-cluster.integration.packed" -}}
-{{- not (not (.Files.Get "files/integration.tar.xz")) }}
+{{- not (not (.Subcharts.integration.Files.Get "files/integration.tar.xz")) }}
 {{- end }}
 
 {{/* Where the integration's files lie in the chart, and the names they have in ConfigMaps: as JSON path → key. */}}
 {{- define "home-cluster.integration.files" -}}
 {{- $files := dict }}
-{{- range $path, $_ := .Files.Glob "files/home_cluster/**" }}
+{{- range $path, $_ := .Subcharts.integration.Files.Glob "files/home_cluster/**" }}
 {{- $inner := trimPrefix "files/home_cluster/" $path }}
 {{- if not (regexMatch "(^|/)(__pycache__/|.*\\.pyc$)" $inner) }}
 {{- $_ := set $files $inner (regexReplaceAll "[^A-Za-z0-9_.-]" (replace "/" "." $inner) "_") }}
@@ -61,14 +61,19 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 {{- toJson $files }}
 {{- end }}
 
-{{/* The ConfigMap that a file of the integration lies in: its lower layers, its program, or what is shown. Input: path. */}}
+{{/* The ConfigMaps that the integration's files lie in, as JSON: its lower layers, its program, what is shown, and in which words. */}}
+{{- define "home-cluster.integration.parts" -}}
+{{- list "layers" "program" "shown" "words-a-h" "words-i-z" | toJson }}
+{{- end }}
+
+{{/* Which of them a file lies in: none gets too large for one object. Input: path. */}}
 {{- define "home-cluster.integration.part" -}}
-{{- if regexMatch "^(translations|frontend|brand)/" .path }}shown{{ else if regexMatch "^(kube|model|registry|voice)/" .path }}layers{{ else }}program{{ end }}
+{{- if regexMatch "^translations/[a-h]" .path }}words-a-h{{ else if hasPrefix "translations/" .path }}words-i-z{{ else if regexMatch "^(frontend|brand)/" .path }}shown{{ else if regexMatch "^(kube|model|registry|voice)/" .path }}layers{{ else }}program{{ end }}
 {{- end }}
 
 {{/* A file of the integration. Programs come without their comments and docstrings: a release must fit into one Secret. Input: root, path. */}}
 {{- define "home-cluster.integration.text" -}}
-{{- $text := .root.Files.Get (printf "files/home_cluster/%s" .path) }}
+{{- $text := .root.Subcharts.integration.Files.Get (printf "files/home_cluster/%s" .path) }}
 {{- if hasSuffix ".py" .path }}
 {{- $text = regexReplaceAll "(?m)^([ \\t]*)\"\"\"(?s:.*?)\"\"\"[ \\t]*$" $text "${1}\"\"" }}
 {{- $text = regexReplaceAll "(?m)^[ \\t]*#.*\n" $text "" }}
@@ -78,9 +83,9 @@ db_url: sqlite:////recorder/home-assistant_v2.db
 
 {{/* A hash of all that the integration is. */}}
 {{- define "home-cluster.integration.checksum" -}}
-{{- $sums := list (.Files.Get "files/integration.tar.xz" | sha256sum) }}
+{{- $sums := list (.Subcharts.integration.Files.Get "files/integration.tar.xz" | sha256sum) }}
 {{- range $path, $_ := include "home-cluster.integration.files" . | fromJson }}
-{{- $sums = append $sums (printf "%s %s" $path ($.Files.Get (printf "files/home_cluster/%s" $path) | sha256sum)) }}
+{{- $sums = append $sums (printf "%s %s" $path ($.Subcharts.integration.Files.Get (printf "files/home_cluster/%s" $path) | sha256sum)) }}
 {{- end }}
 {{- join "\n" $sums | sha256sum | trunc 16 }}
 {{- end }}

@@ -183,7 +183,7 @@ volumes:
     projected:
       sources:
         {{- $files := include "home-cluster.integration.files" . | fromJson }}
-        {{- range $part := list "layers" "program" "shown" }}
+        {{- range $part := include "home-cluster.integration.parts" . | fromJsonArray }}
         - configMap:
             name: {{ $name }}-integration-{{ $part }}
             items:
