@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 
 from . import restarts
 from .const import DOMAIN
-from .kube.client import Bounds
+from .kube.patches import Bounds
 from .kube.schema import Record, Ref
 from .model.undoing import Setting, Value
 from .model.views import Control, Outcome, WorkloadView

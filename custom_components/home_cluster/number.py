@@ -16,7 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
-from .kube.client import Bounds
+from .kube.patches import Bounds
 from .kube.schema import Ref
 from .model.views import Control, Scaling, WorkloadView
 

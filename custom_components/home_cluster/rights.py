@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from .kube.access import Access, Missing
-from .kube.client import (
+from .kube.metrics import GROUP
+from .kube.patches import (
     RESTARTED_AT,
     Bounds,
     bounds_patch,
@@ -12,7 +13,6 @@ from .kube.client import (
     image_patch,
     node_selector_patch,
 )
-from .kube.metrics import GROUP
 from .kube.resources import RESOURCES
 from .kube.revisions import history_of
 from .kube.schema import Kind, Ref

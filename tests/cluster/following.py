@@ -11,11 +11,12 @@ from typing import Any, override
 import aiohttp
 
 from custom_components.home_cluster.kube.access import Access, review
-from custom_components.home_cluster.kube.client import SILENCE, Client, Params, Stream
+from custom_components.home_cluster.kube.client import Client
 from custom_components.home_cluster.kube.cluster import Cluster, LinkState
 from custom_components.home_cluster.kube.credentials import source_from
 from custom_components.home_cluster.kube.resources import RESOURCES, path
 from custom_components.home_cluster.kube.schema import Key, Kind, Record
+from custom_components.home_cluster.kube.transport import SILENCE, Params, Stream
 from testbed.cluster import Cluster as Testbed
 from tests.unit.kube.loopback import run
 

@@ -1,57 +1,36 @@
-"""Requests to one API server, over the session that it is given."""
+"""What is asked of one API server: one method for each thing that may be allowed or not."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from ssl import CERT_REQUIRED, SSLContext
-import time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import aiohttp
 import msgspec
 
-from .answers import no_answer, refusal_of
-from .credentials import Credentials, CredentialSource
-from .errors import (
-    Forbidden,
-    Invalid,
-    KubeError,
-    Unauthorized,
-    Unreachable,
-    Unreadable,
-    UntrustedCertificate,
-)
+from .errors import Forbidden, Invalid, Unreachable, Unreadable
 from .jobs import job_of
 from .onnode import PodOnNode, decode_pods_on
+from .patches import (
+    MERGE_PATCH,
+    RESTARTED_AT,
+    STRATEGIC_PATCH,
+    Bounds,
+    bounds_patch,
+    cordon_patch,
+    image_patch,
+    node_selector_patch,
+)
 from .resources import path as path_of
-from .schema import OFF_SELECTOR, Kind, Record, Ref
+from .schema import Kind, Record, Ref
+from .transport import CONNECT_TIMEOUT, FIELD_MANAGER, Transport
 from .wire import decode_list, decode_object
 
-FIELD_MANAGER: Final = "home-cluster"
-MERGE_PATCH: Final = "application/merge-patch+json"
-STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
-JSON_PATCH: Final = "application/json-patch+json"
-JSON: Final = "application/json"
-RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
-
-TIMEOUT: Final = 15.0
-CONNECT_TIMEOUT: Final = 5.0
-SILENCE: Final = 75.0
-_LIMITS: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
 PAGE: Final = 250
-# How long fresh credentials that were refused are left alone.
-RENEW_PAUSE: Final = 10.0
 
 _SCALABLE: Final = frozenset({Kind.DEPLOYMENT, Kind.STATEFUL_SET})
 _SUSPENDABLE: Final = frozenset({Kind.CRON_JOB, Kind.JOB})
 _ROLLING: Final = frozenset({Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET})
-
 _ON_NODES: Final = frozenset({Kind.DAEMON_SET})
-
-type Params = Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -84,152 +63,11 @@ class _Version(msgspec.Struct, rename="camel"):
     git_version: str
 
 
-def node_selector_patch(*, on: bool) -> dict[str, Any]:
-    """Return the merge patch that keeps a DaemonSet from every node, or takes that back."""
-    # No node bears this label.
-    selector = {OFF_SELECTOR: None if on else "true"}
-    return {"spec": {"template": {"spec": {"nodeSelector": selector}}}}
+class Client(Transport):
+    """What is asked of one API server, as one account.
 
-
-def cordon_patch(*, cordoned: bool) -> dict[str, Any]:
-    """Return the merge patch that closes a node to new pods, or opens it."""
-    return {"spec": {"unschedulable": True if cordoned else None}}
-
-
-class Bounds(NamedTuple):
-    """The limits of an autoscaler; None leaves one as it is."""
-
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-def bounds_patch(bounds: Bounds) -> dict[str, Any]:
-    """Return the merge patch that sets the limits of an autoscaler."""
-    words = {"minReplicas": bounds.minimum, "maxReplicas": bounds.maximum}
-    return {"spec": {word: count for word, count in words.items() if count is not None}}
-
-
-def image_patch(container: str, image: str) -> dict[str, Any]:
-    """Return the strategic merge patch that changes a container's image and nothing else."""
-    containers = [{"name": container, "image": image}]
-    return {"spec": {"template": {"spec": {"containers": containers}}}}
-
-
-class Stream:
-    """The body of an answer that goes on.
-
-    `silence` is how many seconds may pass without a byte; it can be changed between reads.
+    Every method raises the errors of errors.py and nothing else.
     """
-
-    def __init__(self, response: aiohttp.ClientResponse, silence: float) -> None:
-        """Read from `response`."""
-        self.silence = silence
-        self._content = response.content
-
-    async def read(self) -> bytes:
-        """Return what has come, waiting for at least one byte; b"" at the end.
-
-        Raises `Unreachable`: `cut` for a connection that broke, `silent` after too long a silence.
-        """
-        problem: Unreachable
-        try:
-            async with asyncio.timeout(self.silence):
-                return await self._content.readany()
-        except TimeoutError:
-            problem = Unreachable(
-                f"not a byte for {self.silence:.0f} s", reason="silent"
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            problem = Unreachable(
-                f"the stream broke ({type(error).__name__})", reason="cut"
-            )
-        raise problem
-
-
-class Client:
-    """One API server, as one account.
-
-    Every method raises the errors of errors.py and nothing else. A 401 is answered by renewing
-    the credentials, once for all requests that it hits, and asking again.
-    """
-
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        source: CredentialSource,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Use `session`, which is not closed, with credentials from `source`."""
-        self._session = session
-        self._source = source
-        self._clock = clock
-        self._renewing = asyncio.Lock()
-        self._renewed: Credentials | None = None
-        # When what was last used ends by its own account, in seconds since 1970.
-        self.expires: float | None = None
-        self._pause_until = 0.0
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        body: bytes | None = None,
-        content_type: str = JSON,
-        timeout: float = TIMEOUT,
-    ) -> bytes:
-        """Return the body of a good answer.
-
-        `timeout` is how many seconds the answer may take to begin, and then to end.
-        """
-        credentials = await self._source.load()
-        async with self._answer(
-            credentials, method, path, params, body, content_type, timeout
-        ) as response:
-            problem: KubeError
-            try:
-                async with asyncio.timeout(timeout):
-                    return await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                problem = no_answer(error, credentials.url)
-            raise problem
-
-    async def ask_node(self, address: str, port: int, path: str) -> bytes:
-        """Return what a node's own agent answers, as the same account.
-
-        Nothing is sent unless the agent's certificate is signed by what the API server's is trusted by:
-        raises `UntrustedCertificate` if it is not, or if certificates are not verified at all.
-        """
-        credentials = await self._source.load()
-        trust = credentials.ssl
-        if isinstance(trust, SSLContext) and trust.verify_mode is not CERT_REQUIRED:
-            raise UntrustedCertificate(
-                "certificates of this cluster are not verified", reason="unverified"
-            )
-        host = f"[{address}]" if ":" in address else address
-        node = replace(credentials, url=f"https://{host}:{port}", server_name=None)
-        response = await self._send("GET", path, None, None, JSON, TIMEOUT, node)
-        problem: KubeError
-        async with response:
-            try:
-                async with asyncio.timeout(TIMEOUT):
-                    return await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                problem = no_answer(error, node.url)
-        raise problem
-
-    @asynccontextmanager
-    async def stream(
-        self, path: str, *, params: Params | None = None, silence: float = SILENCE
-    ) -> AsyncIterator[Stream]:
-        """Open an answer that goes on; `silence` is also how long its beginning may take."""
-        credentials = await self._source.load()
-        async with self._answer(
-            credentials, "GET", path, params, None, JSON, silence
-        ) as response:
-            yield Stream(response, silence)
 
     async def version(self) -> str:
         """Return the server's version, such as v1.37.2."""
@@ -464,97 +302,6 @@ class Client:
             body=msgspec.json.encode(patch),
             content_type=content_type,
         )
-
-    @asynccontextmanager
-    async def _answer(
-        self,
-        credentials: Credentials,
-        method: str,
-        path: str,
-        params: Params | None,
-        body: bytes | None,
-        content_type: str,
-        timeout: float,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request and give its good answer; the connection is kept after a clean end."""
-        ask = partial(self._send, method, path, params, body, content_type, timeout)
-        try:
-            response = await ask(credentials)
-        except Unauthorized as refusal:
-            renewed = await self._renew(credentials)
-            if renewed is credentials:
-                raise refusal from None
-            response = await ask(renewed)
-        # Releases a connection whose answer was read to its end, closes any other.
-        async with response:
-            yield response
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        params: Params | None,
-        body: bytes | None,
-        content_type: str,
-        timeout: float,
-        credentials: Credentials,
-    ) -> aiohttp.ClientResponse:
-        self.expires = credentials.expires
-        headers = {
-            "Accept": JSON,
-            "Accept-Encoding": "identity",
-            "User-Agent": FIELD_MANAGER,
-        }
-        if credentials.token:
-            headers["Authorization"] = f"Bearer {credentials.token}"
-        if body is not None:
-            headers["Content-Type"] = content_type
-        problem: KubeError
-        # A kept connection may have died unnoticed. aiohttp itself asks again for what HTTP calls
-        # idempotent; our patches, which name a state, are as well.
-        for again in (method == "PATCH", False):
-            try:
-                async with asyncio.timeout(timeout):
-                    response = await self._session.request(
-                        method,
-                        credentials.url + path,
-                        params=params,
-                        data=body,
-                        headers=headers,
-                        ssl=True if credentials.ssl is None else credentials.ssl,
-                        proxy=credentials.proxy,
-                        server_hostname=credentials.server_name,
-                        allow_redirects=False,
-                        timeout=_LIMITS,
-                    )
-                    if response.status < 300:
-                        if credentials is self._renewed:
-                            self._renewed = None
-                        return response
-                    async with response:
-                        refused = await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                problem = no_answer(error, credentials.url)
-                if again and problem.reason == "cut":
-                    continue
-            else:
-                problem = refusal_of(response, refused, credentials.token)
-            break
-        raise problem
-
-    async def _renew(self, refused: Credentials) -> Credentials:
-        """Return the credentials to use instead, or the same if there are no others."""
-        async with self._renewing:
-            current = await self._source.load()
-            if current is not refused:
-                return current
-            # Renewing may run a program: not for every request while fresh ones are refused too.
-            if refused is self._renewed and self._clock() < self._pause_until:
-                return refused
-            self._renewed = refused
-            self._pause_until = self._clock() + RENEW_PAUSE
-            self._renewed = await self._source.load(renew=True)
-            return self._renewed
 
 
 def _path(ref: Ref, subresource: str = "") -> str:

@@ -8,11 +8,13 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct, field
 
-from .client import FIELD_MANAGER, JSON_PATCH, PAGE, STRATEGIC_PATCH, Client
+from .client import PAGE, Client
 from .errors import Conflict, Invalid, Unreadable
+from .patches import JSON_PATCH, STRATEGIC_PATCH
 from .resources import path as path_of
 from .schema import Kind, Record, Ref
 from .shapes.common import moment
+from .transport import FIELD_MANAGER
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _TEMPLATE_HASH: Final = "pod-template-hash"

@@ -8,9 +8,13 @@ import json
 import ssl
 from typing import Any, Self
 
+import aiohttp
 from aiohttp import web
 
+from custom_components.home_cluster.kube.client import Client
 from custom_components.home_cluster.kube.credentials import Credentials
+
+TOKEN = "planted-secret-7f3a9c"
 
 type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -150,3 +154,10 @@ def texts_of(error: BaseException) -> Iterator[str]:
         yield repr(current.args)
         yield repr(vars(current))
         waiting += [current.__cause__, current.__context__]
+
+
+@asynccontextmanager
+async def connected(answer: Answer) -> AsyncIterator[tuple[Client, Server]]:
+    """Give a client of a plain server that answers so."""
+    async with Server(answer).serving() as server, aiohttp.ClientSession() as session:
+        yield Client(session, Fixed(Credentials(server.url, TOKEN))), server
