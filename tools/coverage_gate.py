@@ -11,7 +11,7 @@ from tools.stages import tool
 
 INTEGRATION = "custom_components/home_cluster/"
 LEAST = 95.0
-WHOLE = ("config_flow.py",)
+WHOLE = ("config_flow.py", "options_flow.py")
 
 
 def shortfalls(report: dict[str, dict[str, dict[str, dict[str, float]]]]) -> list[str]:

@@ -13,7 +13,6 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
-    OptionsFlowWithReload,
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.typing import DiscoveryInfoType
@@ -32,18 +31,12 @@ from .connect import (
     connect_in_cluster,
     in_a_pod,
     is_path,
-    open_client,
 )
 from .const import (
     CONF_CA,
     CONF_CONTEXT,
     CONF_KUBECONFIG,
     CONF_METHOD,
-    CONF_METRICS_INTERVAL,
-    CONF_MODE,
-    CONF_NAMESPACES,
-    CONF_NODE_LOSSES,
-    CONF_UPDATES,
     CONF_URL,
     CONF_VERIFY_SSL,
     DOMAIN,
@@ -51,20 +44,10 @@ from .const import (
     METHOD_IN_CLUSTER,
     METHOD_KUBECONFIG,
     METHOD_TOKEN,
-    MODE_ALL,
 )
-from .forms import (
-    TOKEN_SCHEMA,
-    errors,
-    kubeconfig_schema,
-    options_schema,
-    selection_schema,
-    shown_updates,
-    typed_updates,
-    words,
-)
-from .kube.client import Client
-from .preview import Preview, hide_preview, setup_preview, show_preview
+from .forms import TOKEN_SCHEMA, errors, kubeconfig_schema, selection_schema, words
+from .options_flow import HomeClusterOptionsFlow
+from .preview import hide_preview, look, setup_preview
 from .rekey import rekey
 from .zero_touch import OwnCluster
 
@@ -245,7 +228,7 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask what becomes a device, and make the entry."""
         assert self._connection is not None
-        preview = await _look(self.hass, self.flow_id, self._connection.client)
+        preview = await look(self.hass, self.flow_id, self._connection.client)
         refused = None
         if user_input is not None:
             try:
@@ -265,7 +248,7 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                 selection_schema(preview.namespaces), typed
             ),
             errors=errors(refused),
-            description_placeholders=words(refused) | await _chosen(preview, typed),
+            description_placeholders=words(refused) | await preview.words(typed),
             preview=DOMAIN,
         )
 
@@ -370,77 +353,7 @@ class HomeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
 
-class HomeClusterOptionsFlow(OptionsFlowWithReload):
-    """Changes what becomes a device."""
-
-    @callback
-    @override
-    def async_remove(self) -> None:
-        """Clean up when the user leaves."""
-        hide_preview(self.hass, self.flow_id)
-
-    @staticmethod
-    @override
-    async def async_setup_preview(hass: HomeAssistant) -> None:
-        """Answer the frontend while a selection is filled in."""
-        setup_preview(hass)
-
-    async def async_step_init(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask what becomes a device from now on."""
-        client = open_client(self.hass, self.config_entry.data)
-        preview = await _look(self.hass, self.flow_id, client)
-        updates = self.config_entry.options.get(CONF_UPDATES, {})
-        refused = None
-        if user_input is not None:
-            try:
-                options = await preview.check(user_input)
-                numbers = {
-                    key: int(user_input[key])
-                    for key in (CONF_METRICS_INTERVAL, CONF_NODE_LOSSES)
-                }
-                if CONF_UPDATES in user_input:
-                    options[CONF_UPDATES] = typed_updates(
-                        user_input[CONF_UPDATES], updates
-                    )
-            except Refused as err:
-                refused = err
-            else:
-                return self.async_create_entry(
-                    data={**self.config_entry.options, **options, **numbers}
-                )
-        typed = (
-            {**self.config_entry.options, CONF_UPDATES: shown_updates(updates)}
-            if user_input is None
-            else user_input
-        )
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                options_schema(preview.namespaces), typed
-            ),
-            errors=errors(refused),
-            description_placeholders=words(refused) | await _chosen(preview, typed),
-            preview=DOMAIN,
-        )
-
-
 def _methods() -> list[str]:
     """Return the ways to connect, the likeliest first."""
     others = [METHOD_TOKEN, METHOD_KUBECONFIG]
     return [METHOD_IN_CLUSTER, *others] if in_a_pod() else [*others, METHOD_IN_CLUSTER]
-
-
-async def _look(hass: HomeAssistant, flow_id: str, client: Client) -> Preview:
-    """Look at the cluster as it is now: rights may have been added since the form was shown."""
-    preview = Preview(client)
-    await preview.load()
-    show_preview(hass, flow_id, preview)
-    return preview
-
-
-async def _chosen(preview: Preview, typed: Mapping[str, Any]) -> dict[str, str]:
-    return await preview.words(
-        typed.get(CONF_MODE, MODE_ALL), typed.get(CONF_NAMESPACES, ())
-    )

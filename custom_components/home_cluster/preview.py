@@ -109,12 +109,18 @@ class Preview:
             if selected(workload, mode, names, self._system)
         ]
 
-    async def words(self, mode: str, namespaces: Iterable[str]) -> dict[str, str]:
-        """Return the placeholders of the form's text."""
+    async def chosen_by(self, typed: Mapping[str, Any]) -> list[AnyWorkload] | None:
+        """Return what a form that is filled in so would make devices of, or None."""
+        return await self.chosen(
+            typed.get(CONF_MODE, MODE_ALL), typed.get(CONF_NAMESPACES, ())
+        )
+
+    async def words(self, typed: Mapping[str, Any]) -> dict[str, str]:
+        """Return the placeholders of the text of a form that is filled in so."""
         everything = await self.chosen(MODE_ALL, ())
         words: dict[str, str] = {}
         for name, found in (
-            ("chosen", await self.chosen(mode, namespaces)),
+            ("chosen", await self.chosen_by(typed)),
             ("all", everything),
             ("labelled", await self.chosen(MODE_LABELLED, ())),
         ):
@@ -197,10 +203,15 @@ def _clean(namespaces: Iterable[str]) -> list[str]:
 _PREVIEWS: HassKey[dict[str, Preview]] = HassKey(f"{DOMAIN}_previews")
 
 
-@callback
-def show_preview(hass: HomeAssistant, flow_id: str, preview: Preview) -> None:
-    """Let the frontend ask for a flow's preview while its form is filled in."""
+async def look(hass: HomeAssistant, flow_id: str, client: Client) -> Preview:
+    """Look at the cluster as it is now: rights may have been added since the form was shown.
+
+    The frontend may ask for the flow's preview until `hide_preview`.
+    """
+    preview = Preview(client)
+    await preview.load()
     hass.data.setdefault(_PREVIEWS, {})[flow_id] = preview
+    return preview
 
 
 @callback
@@ -233,10 +244,7 @@ async def _start_preview(
     if preview is None:
         connection.send_error(msg["id"], ERR_NOT_FOUND, "Unknown flow")
         return
-    typed = msg["user_input"]
-    found = await preview.chosen(
-        typed.get(CONF_MODE, MODE_ALL), typed.get(CONF_NAMESPACES, ())
-    )
+    found = await preview.chosen_by(msg["user_input"])
     connection.subscriptions[msg["id"]] = lambda: None
     connection.send_result(msg["id"])
     connection.send_message(
