@@ -27,7 +27,6 @@ from .const import (
     KUBERNETES_REQUIREMENT,
     METHOD_KUBECONFIG,
 )
-from .firmware import firmware_store
 from .holding import unheld_issue_id
 from .hub import SYNC_TIMEOUT, HomeClusterConfigEntry, Hub, OtherCluster
 from .kube.credentials import read_kubeconfig
@@ -36,6 +35,7 @@ from .lookout import look_out, withdraw_reauth
 from .once import join
 from .oversight import issue_id
 from .remember import notes_of, store_of
+from .update_checks import firmware_store
 from .zero_touch import (
     CONFIG_SCHEMA as CONFIG_SCHEMA,
     connect_own_cluster,

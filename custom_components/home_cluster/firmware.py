@@ -1,162 +1,49 @@
 """The firmware of devices: which version they have, which they could have, and getting it."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 import logging
-import random
-from typing import Any, Final, Protocol, TypedDict, override
+from typing import Any, Protocol, override
 
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.event import async_call_later
-from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
 
-from . import installing
-from .const import (
-    CONF_ADDRESS,
-    CONF_PASSWORD,
-    CONF_REGISTRIES,
-    CONF_UPDATE_CHECKS,
-    CONF_UPDATES,
-    CONF_USERNAME,
-    DOMAIN,
-)
-from .devices import Device, DeviceView, key_of, ref_of
-from .kube.cluster import Cluster
+from . import installing, update_checks
+from .devices import Device, DeviceView, ref_of
 from .kube.revisions import Revision
-from .kube.schema import Kind, Node, Ref, Workload
-from .model.images import Image, parse_image
-from .model.updates import (
-    architectures,
-    counts_digest,
-    policy_of,
-    version_words,
-    with_version,
-)
-from .model.versions import OFF, newer
-from .model.views import Control, WorkloadView
-from .newest import SOURCE, URL_LABEL, Newest, Query, find_newest
+from .kube.schema import Ref
+from .model.images import parse_image
+from .model.updates import counts_digest, policy_of, version_words, with_version
+from .model.versions import newer
+from .model.views import WorkloadView
 from .parts import Part
-from .registry.auth import Credential
-from .registry.client import Registries
-from .registry.errors import NotFound, RegistryError, TooManyRequests, Unreachable
+from .registry.errors import NotFound, RegistryError
 from .registry.notes import release_notes, release_page
-from .rights import ROLLING
 from .sentences import misuse
+from .update_checks import Available, UpdateChecks
 
 _LOGGER = logging.getLogger(__name__)
 
-VERSION: Final = 1
-LATER: Final = 30
 
-# One look a day; the first of a device a while after the start, none at the same moment as another's.
-INTERVAL: Final = timedelta(hours=24)
-JITTER: Final = timedelta(hours=1)
-SOON: Final = (timedelta(seconds=30), timedelta(minutes=5))
-CHANGED: Final = (timedelta(seconds=5), timedelta(seconds=30))
-# After a failure: an hour, then ever longer.
-RETRY: Final = timedelta(hours=1)
-# How long a registry is left alone that does not say how long.
-PAUSE: Final = timedelta(hours=1)
-
-
-class _Stored(TypedDict):
-    """What is known of a device's image, as it is on disk."""
-
-    image: str
-    policy: str
-    architectures: list[str]
-    at: str
-    tag: str
-    digest: str
-    source: str
-    passed_over: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Available:
-    """What is known of the versions of a device's image.
-
-    `tag` (with `digest` where that counts) is the newest there is for it, "" before the first look.
-    `error` says why the last look failed, "" if it did not; what was known before stays.
-    """
-
-    image: str
-    policy: str
-    tag: str = ""
-    digest: str = ""
-    source: str = ""
-    passed_over: str = ""
-    architectures: frozenset[str] = frozenset()
-    at: datetime | None = None
-    error: str = ""
-
-
-@dataclass(slots=True)
-class _Plan:
-    """When a device's image is looked at again, and how often that failed in a row."""
-
-    due: datetime
-    failures: int = 0
-
-
-@dataclass(slots=True)
-class _Found:
-    """What one round of looks found: devices share images and registries."""
-
-    newest: dict[Query, Newest] = field(default_factory=dict)
-    trouble: dict[str, Unreachable] = field(default_factory=dict)
-
-
-class Home(installing.Home, Protocol):
+class Home(installing.Home, update_checks.Home, Protocol):
     """What the firmware needs of the hub."""
-
-    cluster: Cluster
 
 
 class Firmware(Part):
-    """Looks for newer versions, once a day, and says what was found.
+    """Says which versions a device has and could have, and installs them."""
 
-    Nothing is lost when a registry is away: what was known stays, with a note that it may be old.
-    """
-
-    def __init__(
-        self, home: Home, *, chance: Callable[[float, float], float] = random.uniform
-    ) -> None:
+    def __init__(self, home: Home) -> None:
         """Bind to the hub; nothing is asked before `start`."""
-        self._home = home
-        self._hass = hass = home.hass
-        self._entry = entry = home.entry
-        self._chance = chance
-        options = entry.options.get(CONF_UPDATES, {})
-        self.checks: bool = options.get(CONF_UPDATE_CHECKS, True)
-        self._registries = Registries(
-            async_get_clientsession(hass), _credentials(options)
-        )
-        self._store = firmware_store(hass, entry.entry_id)
-        self._stored: dict[str, _Stored] = {}
-        self._known: dict[Ref, Available] = {}
-        self._plans: dict[Ref, _Plan] = {}
-        self._paused: dict[str, datetime] = {}
-        self._complained: dict[str, str] = {}
-        self._timer: CALLBACK_TYPE | None = None
-        self._round: asyncio.Task[None] | None = None
-        self._looking = asyncio.Lock()
+        self._hass = home.hass
+        self._updates = UpdateChecks(home)
         self._installer = installing.Installer(home)
-        self._started = False
+        self.checks = self._updates.wanted
 
     async def load(self) -> None:
         """Read what an earlier run found, so that a restart asks nobody."""
-        if self.checks:
-            self._stored = await self._store.async_load() or {}
+        await self._updates.load()
 
     async def save(self) -> None:
         """Write what is not on disk yet."""
-        if self._known:
-            await self._store.async_save(self._data())
+        await self._updates.save()
 
     # What entities show.
 
@@ -169,12 +56,12 @@ class Firmware(Part):
             image,
             image.tag or image.version,
             image.digest or view.digest,
-            _policy(view, image),
+            policy_of(view.hints.update, image),
         )
 
     def latest(self, view: WorkloadView) -> str | None:
         """Return the newest version there is for a device, in words; None before the first look."""
-        known = self._known.get(view.ref)
+        known = self._updates.known(view.ref)
         if known is None or known.at is None:
             return None
         image = parse_image(view.image)
@@ -188,18 +75,18 @@ class Firmware(Part):
 
     def available(self, ref: Ref) -> Available | None:
         """Return what is known of the versions of a device's image."""
-        return self._known.get(ref)
+        return self._updates.known(ref)
 
     def release_url(self, view: WorkloadView) -> str | None:
         """Return where the versions are described: by the hint, or by the image's own label."""
         if view.hints.release_notes:
             return view.hints.release_notes
-        known = self._known.get(view.ref)
+        known = self._updates.known(view.ref)
         return release_page(known.source) if known is not None else None
 
     async def notes(self, view: WorkloadView) -> str | None:
         """Return what the newest version's release says, as far as its source is known and tells."""
-        known = self._known.get(view.ref)
+        known = self._updates.known(view.ref)
         if known is None or not known.tag:
             return None
         session = async_get_clientsession(self._hass)
@@ -216,7 +103,7 @@ class Firmware(Part):
 
         One that its registry does not have, or not for the device's nodes, is not even tried.
         """
-        known = self._known.get(view.ref)
+        known = self._updates.known(view.ref)
         image = parse_image(view.image)
         if words in (None, self.latest(view)):
             if known is None or not known.tag:
@@ -228,7 +115,9 @@ class Firmware(Part):
         assert words is not None
         tag, _, short = words.partition("@")
         try:
-            info = await self._registries.image(image.registry, image.repository, tag)
+            info = await self._updates.registries.image(
+                image.registry, image.repository, tag
+            )
         except NotFound as error:
             raise misuse("no_such_version", device=view.name, version=words) from error
         except RegistryError as error:
@@ -236,8 +125,7 @@ class Firmware(Part):
             _LOGGER.debug("Could not look at %s before it is installed: %s", tag, error)
             await self.set_image(view.ref, tag)
             return
-        query = self._query(view, "")
-        if lacking := query.architectures - info.architectures:
+        if lacking := self._updates.architectures(view) - info.architectures:
             raise misuse(
                 "version_lacks_architecture",
                 device=view.name,
@@ -246,7 +134,7 @@ class Firmware(Part):
             )
         if short and not info.digest.partition(":")[2].startswith(short):
             raise misuse("no_such_version", device=view.name, version=words)
-        pinned = counts_digest(image, tag, _policy(view, image))
+        pinned = counts_digest(image, tag, policy_of(view.hints.update, image))
         await self.set_image(
             view.ref, with_version(view.image, tag, info.digest if pinned else "")
         )
@@ -267,261 +155,31 @@ class Firmware(Part):
         """Return what a device was before, the newest first."""
         return await self._installer.history(ref)
 
+    async def check(self, ref: Ref) -> None:
+        """Look now, unless the registry asked to be left alone; the outcome is what is shown."""
+        await self._updates.check(ref)
+
     # Life.
 
     @callback
     @override
     def start(self) -> None:
-        self._started = True
-        self._arm()
+        self._updates.start()
 
     @callback
     @override
     def stop(self) -> None:
-        self._started = False
+        self._updates.stop()
         self._installer.stop()
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        if self._round is not None:
-            self._round.cancel()
 
     @callback
     @override
     def seen(self, device: Device, old: DeviceView | None) -> None:
-        view = device.view
-        if not self.checks or not isinstance(view, WorkloadView):
-            return
-        ref = view.ref
-        known = self._known.get(ref)
-        image = parse_image(view.image)
-        policy = _policy(view, image)
-        if ref.kind not in ROLLING or not view.image or policy == OFF:
-            self._forget(ref)
-            return
-        if known is not None and (known.image, known.policy) == (view.image, policy):
-            return
-        if known is None:
-            self._known[ref] = self._recall(view, policy)
-            at = self._known[ref].at
-            self._plans[ref] = _Plan(
-                self._after(*SOON)
-                if at is None
-                else max(at + INTERVAL, self._after(*SOON))
-            )
-        else:
-            self._known[ref] = _carried_over(known, view.image, policy)
-            self._plans[ref] = _Plan(self._after(*CHANGED))
-        self._arm()
+        self._updates.seen(device, old)
 
     @callback
     @override
     def gone(self, key: str) -> None:
+        self._updates.gone(key)
         if (ref := ref_of(key)) is not None:
-            self._forget(ref)
             self._installer.gone(ref)
-
-    def _forget(self, ref: Ref) -> None:
-        self._known.pop(ref, None)
-        self._plans.pop(ref, None)
-
-    def _recall(self, view: WorkloadView, policy: str) -> Available:
-        """Return what an earlier run found, if it is of the image that the device has now."""
-        stored = self._stored.get(key_of(view.ref))
-        bare = Available(image=view.image, policy=policy)
-        if stored is None or (stored["image"], stored["policy"]) != (
-            view.image,
-            policy,
-        ):
-            return bare
-        return replace(
-            bare,
-            tag=stored["tag"],
-            digest=stored["digest"],
-            source=stored["source"],
-            passed_over=stored["passed_over"],
-            architectures=frozenset(stored["architectures"]),
-            at=dt_util.parse_datetime(stored["at"]),
-        )
-
-    # Looking.
-
-    async def check(self, ref: Ref) -> None:
-        """Look now, unless the registry asked to be left alone; the outcome is what is shown."""
-        if ref in self._known:
-            await self._look(ref, _Found())
-            self._arm()
-
-    def _after(self, least: timedelta, most: timedelta) -> datetime:
-        seconds = self._chance(least.total_seconds(), most.total_seconds())
-        return dt_util.utcnow() + timedelta(seconds=seconds)
-
-    def _arm(self) -> None:
-        """Have the next look begin when it is due."""
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        if not self._started or not self._plans:
-            return
-        due = min(plan.due for plan in self._plans.values())
-        delay = max(0.0, (due - dt_util.utcnow()).total_seconds())
-        self._timer = async_call_later(self._hass, delay, self._due)
-
-    @callback
-    def _due(self, _now: datetime) -> None:
-        self._timer = None
-        if self._round is None or self._round.done():
-            self._round = self._entry.async_create_background_task(
-                self._hass, self._look_round(), "home_cluster firmware"
-            )
-
-    async def _look_round(self) -> None:
-        """Look at all that is due, one after another."""
-        now = dt_util.utcnow()
-        found = _Found()
-        for ref in [ref for ref, plan in self._plans.items() if plan.due <= now]:
-            if ref in self._plans:
-                await self._look(ref, found)
-        self._arm()
-
-    async def _look(self, ref: Ref, found: _Found) -> None:
-        """Look at one device's image; `found` is what the same round found for others."""
-        async with self._looking:
-            known, view = self._known.get(ref), self._home.view(ref)
-            if known is None or view is None:
-                self._forget(ref)
-                return
-            if not self._home.offers(ref, Control.UPDATE):
-                # Nobody is shown what there is: no registry needs to be asked.
-                self._plans[ref].due = dt_util.utcnow() + RETRY
-                return
-            query = self._query(view, known.policy)
-            try:
-                newest = await self._ask(query, found)
-            except RegistryError as error:
-                self._failed(ref, query.image.registry, error)
-                return
-            if self._known.get(ref) != known:
-                # Another image by now, which is looked at on its own.
-                return
-            if self._complained.pop(query.image.registry, None):
-                _LOGGER.info("The registry %s answers again", query.image.registry)
-            self._known[ref] = replace(
-                known,
-                tag=newest.tag,
-                digest=newest.digest,
-                source=newest.labels.get(SOURCE) or newest.labels.get(URL_LABEL) or "",
-                passed_over=newest.passed_over,
-                architectures=query.architectures,
-                at=dt_util.utcnow(),
-                error="",
-            )
-            self._plans[ref] = _Plan(self._after(INTERVAL - JITTER, INTERVAL + JITTER))
-            self._store.async_delay_save(self._data, LATER)
-        self._home.roster.wake(key_of(ref))
-
-    async def _ask(self, query: Query, found: _Found) -> Newest:
-        """Ask the registry, unless it is known what it would say."""
-        registry = query.image.registry
-        until = self._paused.get(registry)
-        if until is not None and dt_util.utcnow() < until:
-            raise TooManyRequests("it wants to be asked less often")
-        if (trouble := found.trouble.get(registry)) is not None:
-            raise trouble
-        if (newest := found.newest.get(query)) is not None:
-            return newest
-        try:
-            newest = await find_newest(self._registries, query)
-        except Unreachable as error:
-            found.trouble[registry] = error
-            raise
-        found.newest[query] = newest
-        return newest
-
-    def _query(self, view: WorkloadView, policy: str) -> Query:
-        record = self._home.index.workload(view.ref)
-        nodes = [
-            node
-            for node in self._home.cluster.store(Kind.NODE).values()
-            if isinstance(node, Node)
-        ]
-        return Query(
-            parse_image(view.image),
-            policy,
-            architectures(record.template, nodes)
-            if isinstance(record, Workload)
-            else frozenset(),
-        )
-
-    def _failed(self, ref: Ref, registry: str, error: RegistryError) -> None:
-        """Keep what was known, say why there is nothing newer, and try again later."""
-        now = dt_util.utcnow()
-        words = f"{registry}: {error}"
-        plan = self._plans[ref]
-        plan.failures += 1
-        wait = min(RETRY * 2 ** (plan.failures - 1), INTERVAL)
-        if isinstance(error, TooManyRequests):
-            if error.retry_after is not None or registry not in self._paused:
-                pause = (
-                    PAUSE
-                    if error.retry_after is None
-                    else min(timedelta(seconds=error.retry_after), INTERVAL)
-                )
-                self._paused[registry] = now + pause
-            wait = self._paused[registry] - now
-        plan.due = now + wait * self._chance(1, 1.1)
-        if self._complained.get(registry) != str(error):
-            self._complained[registry] = str(error)
-            _LOGGER.info(
-                "Could not look for new versions of %s at the registry %s",
-                self._known[ref].image,
-                words,
-            )
-        self._known[ref] = replace(self._known[ref], error=words)
-        self._home.roster.wake(key_of(ref))
-
-    @callback
-    def _data(self) -> dict[str, _Stored]:
-        return {
-            key_of(ref): {
-                "image": known.image,
-                "policy": known.policy,
-                "architectures": sorted(known.architectures),
-                "at": known.at.isoformat(),
-                "tag": known.tag,
-                "digest": known.digest,
-                "source": known.source,
-                "passed_over": known.passed_over,
-            }
-            for ref, known in self._known.items()
-            if known.at is not None
-        }
-
-
-def firmware_store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, _Stored]]:
-    """Return the file of an entry."""
-    return Store(hass, VERSION, f"{DOMAIN}.{entry_id}.firmware", atomic_writes=True)
-
-
-def _policy(view: WorkloadView, image: Image) -> str:
-    return policy_of(view.hints.update, image)
-
-
-def _credentials(options: Mapping[str, Any]) -> dict[str, Credential]:
-    return {
-        one[CONF_ADDRESS]: Credential(
-            one.get(CONF_USERNAME, ""), one.get(CONF_PASSWORD, "")
-        )
-        for one in options.get(CONF_REGISTRIES, ())
-    }
-
-
-def _carried_over(known: Available, reference: str, policy: str) -> Available:
-    """Return what is still true of the newest version after a device got another image."""
-    old, new = parse_image(known.image), parse_image(reference)
-    bare = Available(image=reference, policy=policy)
-    if (old.registry, old.repository) != (new.registry, new.repository):
-        return bare
-    if policy != known.policy and known.tag != new.tag:
-        return bare
-    return replace(known, image=reference, policy=policy)

@@ -13,9 +13,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.home_cluster import firmware
+from custom_components.home_cluster import update_checks
 from custom_components.home_cluster.const import DOMAIN
-from custom_components.home_cluster.firmware import firmware_store
+from custom_components.home_cluster.update_checks import firmware_store
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -714,11 +714,11 @@ async def test_the_hint_says_what_follows(
 def short_days(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a day a moment."""
     moment = timedelta(seconds=0.05)
-    monkeypatch.setattr(firmware, "SOON", (moment, moment))
-    monkeypatch.setattr(firmware, "CHANGED", (moment, moment))
-    monkeypatch.setattr(firmware, "INTERVAL", moment)
-    monkeypatch.setattr(firmware, "JITTER", timedelta())
-    monkeypatch.setattr(firmware, "RETRY", moment)
+    monkeypatch.setattr(update_checks, "SOON", (moment, moment))
+    monkeypatch.setattr(update_checks, "CHANGED", (moment, moment))
+    monkeypatch.setattr(update_checks, "INTERVAL", moment)
+    monkeypatch.setattr(update_checks, "JITTER", timedelta())
+    monkeypatch.setattr(update_checks, "RETRY", moment)
 
 
 @pytest.mark.usefixtures("short_days")
@@ -735,7 +735,7 @@ async def test_one_look_a_day(
         await until(hass, lambda path=path: state(hass, path) == "on", "the look")
     registry.push("home/fridge", "v1.4.0", image("v1.4.0"))
     await until(hass, lambda: shown(hass)[2] == "v1.4.0", "the next day's look")
-    monkeypatch.setattr(firmware, "INTERVAL", timedelta(days=1))
+    monkeypatch.setattr(update_checks, "INTERVAL", timedelta(days=1))
     name = f"{registry.name}/home/fridge:v1.1.0"
     home.workload("deployments", "kitchen", "fridge", replicas=1, image=name)
     await until(hass, lambda: shown(hass)[1] == "v1.1.0", "what others installed")
@@ -756,7 +756,7 @@ async def test_a_restart_asks_nobody(
     """What was found is kept, and forgotten with the entry."""
     entry = await connected(hass, home, registry)
     asked = len(registry.asked)
-    monkeypatch.setattr(firmware, "SOON", (timedelta(), timedelta()))
+    monkeypatch.setattr(update_checks, "SOON", (timedelta(), timedelta()))
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     await until(hass, lambda: shown(hass)[0] == "on", "what was known")
