@@ -1,10 +1,7 @@
 """What the integration asks of registries, asked of the real distribution registry, on loopback."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-import os
 from pathlib import Path
-import socket
-import subprocess
 from typing import Any
 
 import aiohttp
@@ -21,10 +18,10 @@ from custom_components.home_cluster.registry.errors import (
     Unreachable,
 )
 from testbed.images import make_image, make_index
-from testbed.programs import program
-from testbed.registry import RegistryClient, configuration
-from testbed.system import wait_until
+from testbed.registry import RegistryClient
 from testbed.token_service import ISSUER, SERVICE, TokenService
+
+from .distribution import Distribution, free_address
 
 ACCOUNT = ("home", "open sesame")
 SOURCE = "https://github.com/home-cluster/home-cluster"
@@ -36,41 +33,22 @@ type Start = Callable[..., str]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start the registry, with the images of a fridge, in one of its ways; its address."""
     pytest_socket.enable_socket()
-    running: list[subprocess.Popen[bytes]] = []
-
-    def run(address: str, **ways: Any) -> None:
-        file = configuration(tmp_path / "registry", address, **ways)
-        with (tmp_path / "log").open("ab") as log:
-            running.append(
-                subprocess.Popen(
-                    [program("registry"), "serve", file],
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
-                )
-            )
-        with RegistryClient(address) as client:
-            wait_until("The registry", client.ready, seconds=30)
+    registries = Distribution(tmp_path)
 
     def start(**ways: Any) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        run(address)
+        address = free_address()
+        registries.start(address)
         with RegistryClient(address) as client:
             for tag in ("v1.0.0", "v1.1.0", "v1.10.0", "latest"):
                 client.push(f"home/fridge:{tag}", image(tag, "amd64", "arm64"))
             client.push("home/fridge:v2.0.0", image("v2.0.0", "amd64"))
         if ways:
-            running[-1].terminate()
-            running.pop().wait()
-            run(address, **ways)
+            registries.stop()
+            registries.start(address, **ways)
         return address
 
     yield start
-    for process in running:
-        process.terminate()
-        process.wait()
+    registries.stop()
 
 
 @pytest.fixture

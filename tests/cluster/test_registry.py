@@ -1,19 +1,16 @@
 """Pushing to the real distribution registry, on loopback."""
 
 from collections.abc import Callable, Iterator
-import os
 from pathlib import Path
-import socket
-import subprocess
 
 import pytest
 import pytest_socket
 
 from testbed.errors import TestbedError
 from testbed.images import Image, make_image, make_index
-from testbed.programs import program
-from testbed.registry import RegistryClient, RegistryError, configuration
-from testbed.system import wait_until
+from testbed.registry import RegistryClient, RegistryError
+
+from .distribution import Distribution, free_address
 
 ACCOUNT = ("home", "open sesame")
 
@@ -24,30 +21,15 @@ type Start = Callable[[dict[str, str] | None], str]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a registry with these accounts (or for everybody); its address."""
     pytest_socket.enable_socket()
-    running: list[subprocess.Popen[bytes]] = []
+    registries = Distribution(tmp_path)
 
     def start(accounts: dict[str, str] | None) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        file = configuration(tmp_path / "registry", address, accounts)
-        with (tmp_path / "log").open("wb") as log:
-            running.append(
-                subprocess.Popen(
-                    [program("registry"), "serve", file],
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
-                )
-            )
-        with RegistryClient(address) as client:
-            wait_until("The registry", client.ready, seconds=30)
+        address = free_address()
+        registries.start(address, accounts=accounts)
         return address
 
     yield start
-    for process in running:
-        process.terminate()
-        process.wait()
+    registries.stop()
 
 
 def image(content: bytes = b"program") -> Image:

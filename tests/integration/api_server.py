@@ -14,6 +14,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.integration.elsewhere import elsewhere
+from tests.serving import serving
 
 UID = "0d6a1c1e-5d0b-4c5e-9b47-0c1f7a3c9a11"
 GIT_VERSION = "v1.37.2"
@@ -206,17 +207,9 @@ class ApiServer:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[Self]:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self.context)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        try:
+        listening = serving(self._answer, port=self.port, context=self.context)
+        async with listening as self.port:
             yield self
-        finally:
-            await runner.cleanup()
 
     def _rules(self, request: web.Request) -> tuple[Rule, ...] | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

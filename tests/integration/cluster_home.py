@@ -158,3 +158,17 @@ class States:
         """Return the states of one entity, in order."""
         wanted = entity_id(self._hass, path)
         return [state for entity, state in self.seen if entity == wanted]
+
+
+async def another_fridge(hass: HomeAssistant, home: LiveServer) -> None:
+    """Have a device in the garden that bears the fridge's name."""
+    home.workload(
+        "deployments",
+        "garden",
+        "cooler",
+        replicas=1,
+        hints={"name": "Fridge", "area": "Garden"},
+    )
+    await until(
+        hass, lambda: state(hass, "deployment/garden/cooler/power") == "on", "cooler"
+    )

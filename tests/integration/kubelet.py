@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.integration.elsewhere import elsewhere
 from tests.integration.live_server import LiveServer
+from tests.serving import serving
 
 
 @dataclass
@@ -28,19 +29,12 @@ class Kubelet:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[Self]:
-        app = web.Application()
-        app.router.add_get("/stats/summary", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.01)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.context)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        try:
+        async with serving(self._answer, context=self.context) as self.port:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if request.path != "/stats/summary":
+            return web.Response(status=404)
         self.tokens.append(request.headers.get("Authorization", ""))
         if self.status != 200:
             return web.Response(status=self.status, text="no")

@@ -23,6 +23,7 @@ from homeassistant.setup import async_setup_component
 from tests.integration.api_server import UID, Rule
 from tests.integration.cluster_home import (
     EVERYTHING,
+    another_fridge,
     device,
     entity_id,
     entry_for,
@@ -219,16 +220,7 @@ async def test_devices_of_one_name_are_told_apart_by_their_rooms(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
     """And an alias is a name."""
-    home.workload(
-        "deployments",
-        "garden",
-        "cooler",
-        replicas=1,
-        hints={"name": "Fridge", "area": "Garden"},
-    )
-    await until(
-        hass, lambda: state(hass, "deployment/garden/cooler/power") == "on", "cooler"
-    )
+    await another_fridge(hass, home)
     found = await api(hass)
     error = (await use(found, "health", device="fridge"))["error"]
     assert "Fridge (Garden)" in error

@@ -27,6 +27,7 @@ from homeassistant.util import dt as dt_util
 from tests.integration.api_server import UID
 from tests.integration.cluster_home import (
     READ_ONLY,
+    another_fridge,
     device,
     entity_id,
     entry_for,
@@ -190,16 +191,7 @@ async def test_one_name_in_two_rooms(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
     """The room decides; without one that of the speaker; a restart asks rather than guesses."""
-    home.workload(
-        "deployments",
-        "garden",
-        "cooler",
-        replicas=1,
-        hints={"name": "Fridge", "area": "Garden"},
-    )
-    await until(
-        hass, lambda: state(hass, "deployment/garden/cooler/power") == "on", "cooler"
-    )
+    await another_fridge(hass, home)
     await learn(hass)
     satellite = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,

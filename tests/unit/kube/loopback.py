@@ -1,7 +1,7 @@
 """Real servers on loopback, and what looks through errors for secrets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 import json
@@ -13,10 +13,9 @@ from aiohttp import web
 
 from custom_components.home_cluster.kube.client import Client
 from custom_components.home_cluster.kube.credentials import Credentials
+from tests.serving import Answer, serving
 
 TOKEN = "planted-secret-7f3a9c"
-
-type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def run(function: Callable[..., Any], *args: Any) -> Any:
@@ -63,17 +62,11 @@ class Server:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
         """Serve on a free port."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self.context)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        try:
+        listening = serving(
+            self._handle, port=self.port, context=self.context, cancels=True
+        )
+        async with listening as self.port:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None

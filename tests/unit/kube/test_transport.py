@@ -39,18 +39,9 @@ from custom_components.home_cluster.kube.transport import RENEW_PAUSE, Stream
 from custom_components.home_cluster.kube.wire import Status
 from tests.integration.impostor import Impostor
 from tests.integration.pki import Authority
+from tests.serving import Answer
 
-from .loopback import (
-    TOKEN,
-    Answer,
-    Fixed,
-    Server,
-    always,
-    connected,
-    run,
-    status,
-    texts_of,
-)
+from .loopback import TOKEN, Fixed, Server, always, connected, run, status, texts_of
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from testbed.images import Image, make_image, make_index
+from tests.serving import serving
 
 SOURCE = "https://github.com/home-cluster/home-cluster"
 
@@ -69,17 +70,9 @@ class FakeRegistry:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
         """Serve on a free port of loopback."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self.context)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        try:
+        listening = serving(self._answer, port=self.port, context=self.context)
+        async with listening as self.port:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0)
