@@ -40,7 +40,7 @@ class _Metadata(Metadata):
 
 
 class _EmptyDir(Wire):
-    medium: str = ""
+    """Scratch data, which goes with the pod."""
 
 
 class _Volume(Wire):

@@ -150,7 +150,6 @@ class Pod(Record, frozen=True, gc=False, kw_only=True):
     reason: str = ""
     message: str = ""
     started: datetime | None = None
-    grace: int | None = None
     conditions: tuple[Condition, ...] = ()
     containers: tuple[Container, ...] = ()
     claims: tuple[str, ...] = ()

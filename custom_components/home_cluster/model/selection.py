@@ -22,8 +22,8 @@ def selected(
     """Return whether a workload becomes a device.
 
     The label `device` speaks against the mode, either way; but of namespaces that were chosen by
-    name nothing leads out, for the account need not be able to look beyond them. A Job is a device only with the label
-    "true" and without an owner: one-time names would fill the registries.
+    name nothing leads out, for the account need not be able to look beyond them. A Job is a device
+    only with the label "true" and without an owner: one-time names would fill the registries.
     """
     if mode == NAMESPACES and workload.namespace not in namespaces:
         return False

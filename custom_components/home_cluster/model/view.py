@@ -51,7 +51,6 @@ def workload_view(situation: Situation) -> WorkloadView:
         started=_started(workload, living),
         autoscaler=scaling(scaler) if scaler is not None else None,
         managed_by=managed_by(workload),
-        owned=workload.owner is not None,
         health=judged,
         runs=runs_of(situation),
         volumes=volumes,

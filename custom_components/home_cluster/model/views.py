@@ -223,7 +223,6 @@ class WorkloadView:
     started: datetime | None
     autoscaler: Scaling | None
     managed_by: str
-    owned: bool
     health: Health
     runs: Runs | None = None
     volumes: tuple[VolumeView, ...] = ()

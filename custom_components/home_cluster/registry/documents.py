@@ -15,18 +15,16 @@ ACCEPT: Final = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 
 
 class Platform(Struct, frozen=True, gc=False):
-    """What an image runs on, in the words of Kubernetes' node labels: linux, arm64, v8."""
+    """What an image runs on, in the words of Kubernetes' node labels: linux, arm64."""
 
     os: str = ""
     architecture: str = ""
-    variant: str = ""
 
 
 class Descriptor(Struct, frozen=True, gc=False, rename="camel"):
     """What a document refers to."""
 
     digest: str = ""
-    media_type: str = ""
     platform: Platform | None = None
 
 
@@ -47,8 +45,6 @@ class Configuration(Struct, frozen=True, gc=False):
 
     os: str = ""
     architecture: str = ""
-    variant: str = ""
-    created: str = ""
     config: _Labels | None = None
 
     @property

@@ -139,11 +139,10 @@ def test_a_pod_is_kept_with_what_its_health_needs() -> None:
     assert pod.key == Key("kitchen", "fridge")
     assert (pod.created, pod.deleting, pod.started) == (AT_NOON, AT_NOON, AT_NOON)
     assert pod.owner == Owner("ReplicaSet", "fridge-abc")
-    assert (pod.template_hash, pod.revision_hash, pod.node, pod.grace) == (
+    assert (pod.template_hash, pod.revision_hash, pod.node) == (
         "abc",
         "r1",
         "pi-attic",
-        5,
     )
     assert pod.claims == ("fridge-data",)
     assert [(c.type, c.status) for c in pod.conditions] == [

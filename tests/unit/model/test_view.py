@@ -53,7 +53,7 @@ def test_a_deployment_shows_what_its_pods_do() -> None:
     assert (seen.image, seen.version) == ("registry.home/fridge:v1", "v1")
     assert seen.started == ago(40)
     assert seen.health.status is Status.RUNNING
-    assert (seen.autoscaler, seen.managed_by, seen.owned) == (None, "", False)
+    assert (seen.autoscaler, seen.managed_by) == (None, "")
 
 
 def test_a_device_without_name_is_called_as_its_workload() -> None:
@@ -109,9 +109,8 @@ def test_an_autoscaler_and_an_operator_are_told() -> None:
     seen = workload_view(
         situation(deployment(owner=Owner("Kitchen", "main")), pod(), scaler)
     )
-    assert (seen.autoscaler, seen.owned, seen.managed_by) == (
+    assert (seen.autoscaler, seen.managed_by) == (
         Scaling(name="fridge", minimum=2, maximum=5, current=0, desired=0),
-        True,
         "Kitchen main",
     )
 

@@ -100,7 +100,6 @@ def pod(
         "node": "pi-attic",
         "phase": "Running",
         "started": ago(max(ready_since, 3600)),
-        "grace": 30,
         "conditions": (ready_condition(ready=ready, since=ready_since), *conditions),
         "containers": containers or (container(ready=ready),),
     }

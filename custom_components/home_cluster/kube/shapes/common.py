@@ -76,7 +76,6 @@ class Metadata(Wire):
     generation: int = 0
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
-    deletion_grace_period_seconds: int | None = None
     owner_references: list[OwnerReference] | None = None
 
     def owner(self) -> Owner | None:
@@ -198,7 +197,6 @@ class PodSpec(Wire):
     volumes: list[Volume] | None = None
     node_name: str = ""
     node_selector: dict[str, str] | None = None
-    termination_grace_period_seconds: int | None = None
 
     def claims(self) -> tuple[str, ...]:
         """Return the names of the claims that are mounted."""

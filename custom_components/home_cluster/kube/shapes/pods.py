@@ -147,7 +147,6 @@ class WirePod(Wire):
                 )
                 for c in spec.init_containers
             ]
-        grace = metadata.deletion_grace_period_seconds
         return Pod(
             namespace=intern(metadata.namespace),
             name=metadata.name,
@@ -163,7 +162,6 @@ class WirePod(Wire):
             reason=intern(status.reason),
             message=status.message,
             started=moment(status.start_time),
-            grace=spec.termination_grace_period_seconds if grace is None else grace,
             conditions=tuple(
                 [
                     condition.record()
