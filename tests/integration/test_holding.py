@@ -58,7 +58,7 @@ async def test_policies_that_hold_are_no_news(
         ({"run-as-written"}, "`create jobs`"),
         (POLICIES, "`create jobs`, `patch deployments`, `patch cronjobs`"),
     ],
-    ids=str,
+    ids=["patch", "run", "run-as-written", "all"],
 )
 async def test_a_policy_that_is_gone_becomes_a_repair_until_it_is_back(
     hass: HomeAssistant, held: LiveServer, gone: set[str], named: str
