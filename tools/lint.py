@@ -1,4 +1,4 @@
-"""Style, types and the direction of imports."""
+"""Style, types, of the dashboard's modules too, and the direction of imports."""
 
 import sys
 
@@ -12,6 +12,7 @@ STAGES = (
         (tool("mypy"), "bench", "custom_components", "story", "testbed", "tools"),
     ),
     Stage("imports", (tool("lint-imports"),)),
+    Stage("tsc --checkJs", (tool("python"), "-m", "tools.typescript")),
 )
 
 if __name__ == "__main__":
