@@ -97,12 +97,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """A cluster that answered: the entry's data and title, and what it said of itself."""
+    """A cluster that answered: the entry's data and title, and who it said it is."""
 
     data: dict[str, Any] = field(repr=False)
     title: str
     uid: str
-    version: str
     client: Client = field(repr=False)
 
 
@@ -239,7 +238,7 @@ async def _ask(hass: HomeAssistant, data: dict[str, Any], *, title: str) -> Conn
         credentials = await source.load()
         url = credentials.url
         client = Client(async_get_clientsession(hass), source)
-        version = await client.version()
+        await client.version()
         uid = await insist(client.cluster_uid)
     except CredentialsError as err:
         raise _of_credentials(err, data[CONF_METHOD]) from err
@@ -261,7 +260,7 @@ async def _ask(hass: HomeAssistant, data: dict[str, Any], *, title: str) -> Conn
         raise Refused("not_kubernetes", place, url=url) from err
     except KubeError as err:
         raise Refused("cannot_connect", place, url=url, detail=err.message) from err
-    return Connection(data=data, title=title, uid=uid, version=version, client=client)
+    return Connection(data=data, title=title, uid=uid, client=client)
 
 
 async def insist[T](request: Callable[[], Awaitable[T]]) -> T:

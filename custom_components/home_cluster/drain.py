@@ -51,9 +51,8 @@ class Blocked:
 class Drain:
     """The state of one drain.
 
-    Ask `step` which pods to evict now, with the node's pods of now; tell what came of each by `evicted`,
-    `gone` or `refused`. None means that it is over: `phase` says how. Pods of DaemonSets and mirror pods
-    stay. A pod without an owner would not come back anywhere: it goes only with `force`.
+    Ask `step` which pods to evict now, with the node's pods of now; tell what came of each by `accepted`
+    or `refused`. None means that it is over: `phase` says how. Pods of DaemonSets and mirror pods stay. A pod without an owner would not come back anywhere: it goes only with `force`.
     """
 
     def __init__(

@@ -130,8 +130,7 @@ class Mending(Part):
         for kind in (STUCK_POD, WEDGED):
             self._withdraw(issue_of(kind, self._entry.entry_id, key))
 
-    @callback
-    def _look(self, device: Device, _now: datetime | None = None) -> None:
+    def _look(self, device: Device) -> None:
         view = device.view
         assert isinstance(view, WorkloadView)
         self._disarm(device.key)

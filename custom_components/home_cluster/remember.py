@@ -6,6 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
+from .devices import key_of
 from .kube.schema import Ref
 
 type Notes = dict[str, dict[str, Any]]
@@ -40,7 +41,7 @@ class RememberedCounts:
 
     def get(self, ref: Ref) -> int:
         """Return the count to restore, at least 1."""
-        return max(1, self._counts.get(_key(ref), 1))
+        return max(1, self._counts.get(key_of(ref), 1))
 
     @callback
     def learn(self, ref: Ref, count: int) -> None:
@@ -65,7 +66,7 @@ class RememberedCounts:
         """Say whether there is something new to save."""
         if count < 1 or self.get(ref) == count:
             return False
-        self._counts[_key(ref)] = count
+        self._counts[key_of(ref)] = count
         return True
 
     @callback
@@ -113,7 +114,3 @@ class Remembered:
     def _data(self) -> Notes:
         self._unsaved = False
         return {subject: dict(notes) for subject, notes in self._notes.items()}
-
-
-def _key(ref: Ref) -> str:
-    return f"{ref.kind.lower()}/{ref.namespace}/{ref.name}"

@@ -167,9 +167,10 @@ class VolumeSensor(_VolumeEntity):
     @property
     @override
     def native_value(self) -> str | None:
-        volume = self._volume
-        if volume is None or volume.state is not None:
-            return volume.state if volume is not None else None
+        if (volume := self._volume) is None:
+            return None
+        if volume.state is not None:
+            return volume.state
         # Only who follows claims can say that there is none.
         seen = self.hub.rights.scope.follows(
             Kind.VOLUME_CLAIM, self._view.ref.namespace

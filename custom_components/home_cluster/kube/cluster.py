@@ -66,7 +66,7 @@ class _Series:
 
     def __init__(self) -> None:
         self._times = 0
-        self._since = 0.0
+        self._since = self._now = 0.0
 
     def __call__(self, happened: bool, now: float) -> None:
         if not happened:
@@ -143,6 +143,7 @@ class Cluster:
         self._probing = asyncio.Lock()
         self._probed_at = clock() - CHECK_EVERY
         self._answer = _Answer.NONE
+        self._probe_error: KubeError | None = None
         self._refused = _Series()
         self._unauthorized = _Series()
         self._doubt_since: float | None = None
@@ -433,7 +434,7 @@ class Cluster:
 
     async def _probe(self) -> _Answer:
         began = self._clock()
-        self._probe_error: KubeError | None = None
+        self._probe_error = None
         try:
             await self._client.request("GET", "/readyz", timeout=PROBE_TIMEOUT)
         except KubeError as error:

@@ -153,7 +153,7 @@ class Reflector:
         self._sleep = sleep
         self._random = random
         self._version = ""
-        self._read_at = -READ_AGAIN
+        self._replaced_at = -READ_AGAIN
         self._list_until = clock()
         self._heard_at = -READ_AGAIN
         self._whole = False
@@ -208,7 +208,7 @@ class Reflector:
     async def _follow(self) -> None:
         self._events = 0
         self._opened = False
-        if self._clock() - self._read_at >= READ_AGAIN:
+        if self._clock() - self._replaced_at >= READ_AGAIN:
             self._version = ""
         self._asked_at = self._clock()
         if self._version:
@@ -372,7 +372,7 @@ class Reflector:
         self.read_at = self._asked_at
         self._swap(fresh)
         self._version = version
-        self._read_at = self._clock()
+        self._replaced_at = self._clock()
         self._events += 1
         self._unfinished = self._expired = self._silent = self._refused_times = 0
         self._whole = False

@@ -80,6 +80,13 @@ class Case:
         since = self.away(pod)
         return since is not None and self.passed(since + FLICKER)
 
+    def flickers(self) -> bool:
+        """Return whether the node of a pod is lost, and not for longer than a flicker."""
+        return any(
+            self.away(pod) is not None and not self.lost(pod)
+            for pod in (*self.alive, *self.leaving)
+        )
+
     def ready_since(self, pod: Pod) -> datetime | None:
         """Return since when the pod has been Ready, None if it is not or nobody can know."""
         if self.away(pod) is not None:

@@ -22,16 +22,11 @@ _SERVED: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+|integration:[a-z0-9_]+")
 _POLICIES: Final = frozenset({OFF, DIGEST, PATCH, MINOR, MAJOR})
 
 
-def parse(
-    labels: Mapping[str, str],
-    annotations: Mapping[str, str],
-    *,
-    labelled_only_area: bool = True,
-) -> Hints:
+def parse(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Hints:
     """Return the hints; a bad one is left out and named in `dropped`.
 
-    `labelled_only_area`: the area is honoured only on a workload that is chosen by its own label,
-    for each new text creates an area.
+    The area is honoured only on a workload that is chosen by its own label, for each new text creates
+    an area.
     """
     found: dict[str, Any] = {}
     dropped: list[str] = []
@@ -52,7 +47,7 @@ def parse(
 
     controls, unknown = found.pop("controls", (None, ()))
     dropped.extend(f"controls: {word}" for word in unknown)
-    if labelled_only_area and not found.get("device"):
+    if not found.get("device"):
         found.pop("area", None)
     return Hints(**found, controls=controls, dropped=tuple(dropped))
 

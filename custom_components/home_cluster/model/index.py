@@ -27,8 +27,8 @@ from ..kube.schema import (
 from .selection import AnyWorkload, selected, system_namespaces
 from .situation import Situation, is_over, lost_since
 from .telling import Telling, about_pod
-from .view import node_view, workload_view
-from .views import Health, NodeView, WorkloadView
+from .view import node_view
+from .views import Health, NodeView
 from .volumes import claim_names
 
 type Stores = Callable[[Kind], Mapping[Key, Record]]
@@ -95,15 +95,6 @@ class Index:
             Kind.CRON_JOB: self._workload(Kind.CRON_JOB),
         }
 
-    def apply(self, changes: Mapping[Kind, Iterable[Key]]) -> Affected:
-        """Take in changes and return what they affect."""
-        affected = Affected(set(), set(), [])
-        for part in self.steps(changes):
-            affected.workloads.update(part.workloads)
-            affected.nodes.update(part.nodes)
-            affected.told.extend(part.told)
-        return affected
-
     def steps(self, changes: Mapping[Kind, Iterable[Key]]) -> Iterator[Affected]:
         """Take in changes a slice at a time, so that an event loop can breathe between them."""
         for kind, keys in changes.items():
@@ -118,7 +109,7 @@ class Index:
                         follow(key, store.get(key), affected)
                 yield affected
 
-    def workloads(self) -> Iterator[Ref]:
+    def _workloads(self) -> Iterator[Ref]:
         """Return all workloads that there are, devices or not."""
         for kind in WORKLOAD_KINDS:
             for key in self._stores(kind):
@@ -128,11 +119,6 @@ class Index:
         """Return a workload's record, None if there is none."""
         found = self._stores(ref.kind).get(ref.key)
         return found if isinstance(found, Workload | CronJob | Job) else None
-
-    def chosen(self, mode: str, namespaces: Iterable[str]) -> set[Ref]:
-        """Return the workloads that become devices."""
-        among = frozenset(namespaces)
-        return {ref for ref in self.workloads() if self.is_chosen(ref, mode, among)}
 
     def is_chosen(self, ref: Ref, mode: str, namespaces: frozenset[str]) -> bool:
         """Return whether a workload is there and becomes a device."""
@@ -191,13 +177,6 @@ class Index:
             holders=self._holders(pods),
         )
 
-    def view(
-        self, ref: Ref, now: datetime, before: Health | None = None
-    ) -> WorkloadView | None:
-        """Return the device that a workload is, None if there is no such workload."""
-        situation = self.situation(ref, now, before)
-        return None if situation is None else workload_view(situation)
-
     def pod_keys(self, ref: Ref) -> Iterator[Key]:
         """Return the pods that a workload has, those of a CronJob's Jobs too."""
         yield from self._pods.get(ref, ())
@@ -211,7 +190,7 @@ class Index:
             return None
         return node_view(node, now, self._lost.get(name), self._places[name])
 
-    def _records[R: Record](self, kind: Kind, keys: Iterable[Key]) -> list[Any]:
+    def _records(self, kind: Kind, keys: Iterable[Key]) -> list[Any]:
         store = self._stores(kind)
         return [record for key in keys if (record := store.get(key)) is not None]
 
@@ -454,7 +433,7 @@ class Index:
         self._system = system
         if changed:
             affected.workloads.update(
-                ref for ref in self.workloads() if ref.namespace in changed
+                ref for ref in self._workloads() if ref.namespace in changed
             )
 
 

@@ -117,7 +117,7 @@ def judge_workload(case: Case, workload: Workload, findings: list[Finding]) -> H
         failure = told_eviction(case)
     if failure is not None:
         return problem(Status.DEGRADED if ready else Status.FAILING, failure)
-    if ready < wanted and _flickers(case, [*case.alive, *case.leaving]):
+    if ready < wanted and case.flickers():
         return Health(status=Status.UNKNOWN, problem=None)
     updating = _updating(case, workload)
     began = _began(case, workload)
@@ -169,13 +169,8 @@ def switched_off(daemon_set: Workload) -> bool:
     return any(key == OFF_SELECTOR for key, _ in daemon_set.template.node_selector)
 
 
-def _flickers(case: Case, pods: list[Pod]) -> bool:
-    return any(case.away(pod) is not None and not case.lost(pod) for pod in pods)
-
-
 def _switched_off(case: Case, workload: Workload, findings: list[Finding]) -> Health:
-    pods = [*case.alive, *case.leaving]
-    if not pods and workload.current == 0:
+    if not case.alive and not case.leaving and workload.current == 0:
         if (
             workload.kind is Kind.DAEMON_SET
             and case.situation.lost
@@ -188,7 +183,7 @@ def _switched_off(case: Case, workload: Workload, findings: list[Finding]) -> He
         # Whatever else ails pods that are to go, it goes with them.
         if finding.reason in (Reason.NODE_LOST, Reason.STUCK_TERMINATING):
             return problem(Status.FAILING, finding)
-    if _flickers(case, pods):
+    if case.flickers():
         return Health(status=Status.UNKNOWN, problem=None)
     return Health(status=Status.STOPPING)
 

@@ -126,7 +126,7 @@ def judge_cron_job(case: Case, cron_job: CronJob, findings: list[Finding]) -> He
     if findings and findings[0].weight is Weight.HARD:
         ready = any(case.ready_since(pod) is not None for pod in case.alive)
         return problem(Status.DEGRADED if ready else Status.FAILING, findings[0])
-    if active and _flickers(case):
+    if active and case.flickers():
         return Health(status=Status.UNKNOWN, problem=None)
     if (failure := _last_failure(case, cron_job, ended_jobs, active)) is not None:
         return problem(Status.FAILING, failure)
@@ -143,13 +143,6 @@ def judge_cron_job(case: Case, cron_job: CronJob, findings: list[Finding]) -> He
     return Health(status=Status.IDLE, since=cron_job.last_succeeded)
 
 
-def _flickers(case: Case) -> bool:
-    return any(
-        case.away(pod) is not None and not case.lost(pod)
-        for pod in [*case.alive, *case.leaving]
-    )
-
-
 def _in_progress(
     case: Case, findings: list[Finding], job: Job, *, began: datetime | None
 ) -> Health:
@@ -157,7 +150,7 @@ def _in_progress(
     ready = any(case.ready_since(pod) is not None for pod in case.alive)
     if worst is not None and worst.weight is Weight.HARD:
         return problem(Status.DEGRADED if ready else Status.FAILING, worst)
-    if _flickers(case):
+    if case.flickers():
         return Health(status=Status.UNKNOWN, problem=None)
     if (
         not case.alive

@@ -48,8 +48,9 @@ class Situation:
     cluster has, by name; `lost` says since when those that are not Ready have been so. `before` is the
     health as last judged, if known: it holds a problem until the pod has been Ready for a minute.
     `claim_names` are those of all claims that it has or should have, `volumes` what is known of those
-    behind them, by name. `unserved` is what it is there for and is unavailable in Home Assistant. `holders` are the pods that have
-    the devices (hardware) its pods ask for. `undone` tells who set back what was set from here.
+    behind them, by name. `unserved` is what it is there for and is unavailable in Home Assistant.
+    `holders` are the pods that have the devices (hardware) its pods ask for. `undone` tells who set back
+    what was set from here.
     """
 
     ref: Ref

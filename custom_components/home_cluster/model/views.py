@@ -103,9 +103,8 @@ class Health:
     """A device's health.
 
     `problem` is None when it cannot be known (its node is away for less than the flicker window).
-    `message` and `advice` are plain English sentences for attributes; `details` holds what they were
-    made of (container, pod, node, exit_code, …) by name.
-    `recheck` is when the answer may change although no object does.
+    `message` and `advice` are plain English sentences for attributes; where they are about a pod, a
+    container or a node, these are named as well. `recheck` is when the answer may change although no object does.
     """
 
     status: Status

@@ -150,7 +150,7 @@ MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
     ),
     "never reads all again": (
         R,
-        "if self._clock() - self._read_at >= READ_AGAIN:",
+        "if self._clock() - self._replaced_at >= READ_AGAIN:",
         "if False:",
         test_reflector.test_a_store_is_read_again_now_and_then_because_versions_can_be_used_twice,
     ),

@@ -103,8 +103,6 @@ def test_an_area_counts_only_on_a_workload_chosen_by_its_label() -> None:
     assert hints(area="Kitchen").area == ""
     assert hints({"device": "false"}, area="Kitchen").area == ""
     assert hints({"device": "true"}, area="Kitchen").area == "Kitchen"
-    unbound = parse({}, {f"{HINT_PREFIX}area": "Kitchen"}, labelled_only_area=False)
-    assert unbound.area == "Kitchen"
     assert hints(area="Kitchen").dropped == ()
 
 

@@ -21,7 +21,8 @@ from custom_components.home_cluster.kube.schema import (
     VolumeClaim,
 )
 from custom_components.home_cluster.model.index import Affected, Index, pod_home
-from custom_components.home_cluster.model.views import Status
+from custom_components.home_cluster.model.view import workload_view
+from custom_components.home_cluster.model.views import Status, WorkloadView
 
 from .world import (
     LONG_AGO,
@@ -44,6 +45,7 @@ from .world import (
     stateful_pod,
     stateful_set,
     stores_of,
+    take_in,
 )
 
 FRIDGE = Ref(Kind.DEPLOYMENT, "kitchen", "fridge")
@@ -64,13 +66,19 @@ class House:
         """Add or change a record."""
         kind = kind_of(record)
         self.stores[kind][record.key] = record
-        return self.index.apply({kind: {record.key}})
+        return take_in(self.index, {kind: {record.key}})
 
     def drop(self, record: Record) -> Affected:
         """Remove a record."""
         kind = kind_of(record)
         del self.stores[kind][record.key]
-        return self.index.apply({kind: {record.key}})
+        return take_in(self.index, {kind: {record.key}})
+
+    def view(self, ref: Ref) -> WorkloadView:
+        """Return a device."""
+        found = self.index.situation(ref, NOW)
+        assert found is not None
+        return workload_view(found)
 
     def pods(self, ref: Ref) -> list[str]:
         """Return the names of a workload's pods."""
@@ -131,7 +139,6 @@ def test_a_pod_of_nobodys_affects_nothing() -> None:
 def test_pods_may_come_before_their_workload() -> None:
     house = House(pod())
     assert house.index.situation(FRIDGE, NOW) is None
-    assert house.index.view(FRIDGE, NOW) is None
     assert house.put(deployment()).workloads == {FRIDGE}
     assert house.pods(FRIDGE) == ["fridge-abc-1"]
 
@@ -338,13 +345,11 @@ def test_an_autoscaler_belongs_to_its_target() -> None:
     house = House(deployment(), deployment(name="freezer"))
     freezer = Ref(Kind.DEPLOYMENT, "kitchen", "freezer")
     assert house.put(scaler()).workloads == {FRIDGE}
-    seen = house.index.view(FRIDGE, NOW)
-    assert seen is not None
+    seen = house.view(FRIDGE)
     assert seen.autoscaler is not None
     assert (seen.autoscaler.name, seen.autoscaler.maximum) == ("auto", 3)
     assert house.put(scaler("freezer")).workloads == {FRIDGE, freezer}
-    seen = house.index.view(FRIDGE, NOW)
-    assert seen is not None
+    seen = house.view(FRIDGE)
     assert seen.autoscaler is None
     assert house.drop(scaler("freezer")).workloads == {freezer}
     assert house.put(replace(scaler(), target_kind="Widget")).workloads == set()
@@ -357,13 +362,11 @@ def namespace(**labels: str) -> Namespace:
 
 def test_a_namespace_that_becomes_the_systems_takes_its_devices_along() -> None:
     house = House(deployment(), deployment(namespace="media"), namespace())
-    assert house.index.chosen("all", []) == {
-        FRIDGE,
-        Ref(Kind.DEPLOYMENT, "media", "fridge"),
-    }
+    assert house.index.is_chosen(FRIDGE, "all", frozenset())
     marked = namespace(**{f"{HINT_PREFIX}system": "true"})
     assert house.put(marked).workloads == {FRIDGE}
-    assert house.index.chosen("all", []) == {Ref(Kind.DEPLOYMENT, "media", "fridge")}
+    elsewhere = Ref(Kind.DEPLOYMENT, "media", "fridge")
+    assert house.index.is_chosen(elsewhere, "all", frozenset())
     assert not house.index.is_chosen(FRIDGE, "all", frozenset())
     assert house.put(marked).workloads == set()
 
@@ -430,7 +433,7 @@ def test_a_change_costs_the_same_in_a_big_house() -> None:
     for _ in range(3):
         before = time.process_time()
         for key in keys:
-            affected = index.apply({Kind.POD: {key}})
+            affected = take_in(index, {Kind.POD: {key}})
             assert len(affected.workloads) == 1
         times.append((time.process_time() - before) / len(keys))
     assert fastest(times) < 0.0001
@@ -496,6 +499,5 @@ def test_after_any_changes_the_index_is_as_one_made_afresh() -> None:
 
 def test_the_view_of_a_device_is_made_from_its_situation() -> None:
     house = House(deployment(), pod())
-    seen = house.index.view(FRIDGE, NOW)
-    assert seen is not None
+    seen = house.view(FRIDGE)
     assert seen.health.status is Status.RUNNING

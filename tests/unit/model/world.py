@@ -1,6 +1,6 @@
 """Builders of records: what a test does not say is as in a device that is well."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from custom_components.home_cluster.kube.schema import (
     VolumeClaim,
     Workload,
 )
-from custom_components.home_cluster.model.index import Index
+from custom_components.home_cluster.model.index import Affected, Index
 from custom_components.home_cluster.model.situation import Situation
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -313,10 +313,20 @@ def stores_of(*records: Record) -> Stores:
     return stores
 
 
+def take_in(index: Index, changes: Mapping[Kind, Iterable[Key]]) -> Affected:
+    """Let an index take in changes; returns what they affect."""
+    affected = Affected(set(), set(), [])
+    for part in index.steps(changes):
+        affected.workloads.update(part.workloads)
+        affected.nodes.update(part.nodes)
+        affected.told.extend(part.told)
+    return affected
+
+
 def index_of(stores: Stores) -> Index:
     """Return an index that has taken in all that is there."""
     index = Index(stores.__getitem__)
-    index.apply({kind: set(store) for kind, store in stores.items()})
+    take_in(index, {kind: set(store) for kind, store in stores.items()})
     return index
 
 
