@@ -10,12 +10,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .kube.access import Missing
+from .kube.access import Missing, Right
 from .kube.client import Client
 from .kube.errors import KubeError
 from .kube.schema import HINT_PREFIX, Kind, Ref
 from .model.views import WorkloadView
-from .rights import DENIALS, RUN, Right, patch_right, scaler_of
+from .rights import DENIALS, RUN, patch_right, scaler_of
 
 _LOGGER = logging.getLogger(__name__)
 

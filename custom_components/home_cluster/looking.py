@@ -17,6 +17,7 @@ from .action import Action, Request
 from .const import DOMAIN
 from .devices import ClusterView
 from .hub import Hub
+from .kube.access import Right
 from .kube.schema import Container, Event, Kind, Pod, Role, Run
 from .model.masking import mask
 from .model.situation import Situation, is_over, is_ready
@@ -319,7 +320,7 @@ async def _get_logs(request: Request) -> JsonObjectType:
 async def _get_events(request: Request) -> JsonObjectType:
     view = request.workload
     if not request.hub.rights.scope.follows(Kind.EVENT, view.ref.namespace):
-        rule = rule_of(("list", "", "events"))
+        rule = rule_of(Right("list", "", "events"))
         raise misuse("events_unseen", device=view.name, rule=rule)
     return {"events": [*events_of(request.hub, view, request.data[ATTR_LIMIT])]}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from .kube.access import Access, Missing
+from .kube.access import Access, Missing, Right
 from .kube.metrics import GROUP
 from .kube.patches import (
     RESTARTED_AT,
@@ -28,12 +28,12 @@ SCALABLE: Final = frozenset({Kind.DEPLOYMENT, Kind.STATEFUL_SET})
 SUSPENDABLE: Final = frozenset({Kind.CRON_JOB, Kind.JOB})
 ROLLING: Final = SCALABLE | {Kind.DAEMON_SET}
 
-EVICT: Final = ("create", "", "pods/eviction")
-DELETE: Final = ("delete", "", "pods")
-READ_LOGS: Final = ("get", "", "pods/log")
-CORDON: Final = ("patch", "", "nodes")
-STATS: Final = ("get", "", "nodes/stats")
-RUN: Final = ("create", "batch", "jobs")
+EVICT: Final = Right("create", "", "pods/eviction")
+DELETE: Final = Right("delete", "", "pods")
+READ_LOGS: Final = Right("get", "", "pods/log")
+CORDON: Final = Right("patch", "", "nodes")
+STATS: Final = Right("get", "", "nodes/stats")
+RUN: Final = Right("create", "batch", "jobs")
 
 _ROLLOUT: Final = {
     "spec": {
@@ -46,18 +46,17 @@ _ROLLOUT: Final = {
 # Tried instead of a version that there is: what an image may be changed to must not depend on a registry.
 _TRIED_TAG: Final = "home-cluster-dry-run"
 
-type Right = tuple[str, str, str]
 type Trial = tuple[Ref, Control | Need, Mapping[str, Any]]
 
 
 def scale_right(kind: Kind) -> Right:
-    """Return verb, group and resource of setting a count."""
-    return ("patch", RESOURCES[kind].group, f"{RESOURCES[kind].plural}/scale")
+    """Return the right to set a count."""
+    return Right("patch", RESOURCES[kind].group, f"{RESOURCES[kind].plural}/scale")
 
 
 def patch_right(kind: Kind) -> Right:
-    """Return verb, group and resource of changing the object itself."""
-    return ("patch", RESOURCES[kind].group, RESOURCES[kind].plural)
+    """Return the right to change the object itself."""
+    return Right("patch", RESOURCES[kind].group, RESOURCES[kind].plural)
 
 
 def scaler_of(view: WorkloadView) -> Ref | None:
@@ -68,18 +67,20 @@ def scaler_of(view: WorkloadView) -> Ref | None:
 
 
 def history_right(kind: Kind) -> Right:
-    """Return verb, group and resource of reading what a workload was before."""
-    return ("list", "apps", history_of(kind))
+    """Return the right to read what a workload was before."""
+    return Right("list", "apps", history_of(kind))
 
 
 def rule_of(right: Right) -> str:
     """Return the rule that gives a right, for a Role, in a line."""
-    verb, group, resource = right
-    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
+    return (
+        f'{{apiGroups: ["{right.group}"], resources: ["{right.resource}"], '
+        f'verbs: ["{right.verb}"]}}'
+    )
 
 
-POD_FIGURES: Final = ("list", GROUP, "pods")
-NODE_FIGURES: Final = ("list", GROUP, "nodes")
+POD_FIGURES: Final = Right("list", GROUP, "pods")
+NODE_FIGURES: Final = Right("list", GROUP, "nodes")
 
 _COMMANDS: Final = (
     EVICT,
@@ -93,7 +94,7 @@ _COMMANDS: Final = (
 _ON_DEMAND: Final = (POD_FIGURES, *sorted({history_right(kind) for kind in ROLLING}))
 _OF_CLUSTER: Final = (NODE_FIGURES, STATS, CORDON)
 _READS: Final = tuple(
-    (verb, resource.group, resource.plural)
+    Right(verb, resource.group, resource.plural)
     for resource in RESOURCES.values()
     for verb in READ_VERBS
 )
@@ -193,7 +194,7 @@ class Rights:
                 return self._may_cordon(view.name)
             case Need.DRAIN, NodeView():
                 # Half of a node's pods would be no drained node.
-                everywhere = (EVICT, ("list", "", "pods"))
+                everywhere = (EVICT, Right("list", "", "pods"))
                 return self._may_cordon(view.name) and all(
                     self.allows(Missing(*right, None)) for right in everywhere
                 )

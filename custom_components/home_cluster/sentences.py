@@ -7,6 +7,7 @@ from typing import Final
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
+from .kube.access import Right
 from .kube.errors import (
     Conflict,
     Forbidden,
@@ -18,7 +19,7 @@ from .kube.errors import (
 )
 from .kube.schema import Ref
 from .model.views import WorkloadView
-from .rights import Right, rule_of
+from .rights import rule_of
 
 TURN_ON: Final = "turn_on"
 TURN_OFF: Final = "turn_off"
