@@ -156,11 +156,34 @@ class Pod(Record, frozen=True, gc=False, kw_only=True):
     hardware: tuple[str, ...] = ()
 
 
+class Requirement(Struct, frozen=True, gc=False):
+    """What a label of a node must be. `operator` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class Toleration(Struct, frozen=True, gc=False):
+    """Which taints do not matter; an empty key or effect is any. `operator` is Equal or Exists."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
 class Template(Struct, frozen=True, gc=False, kw_only=True):
-    """The pod template of a workload, as far as it is used. `containers` are (name, image) pairs."""
+    """The pod template of a workload, as far as it is used. `containers` are (name, image) pairs.
+
+    `node_terms` is the required node affinity: all of one term, or all of another. The name of the node
+    counts as the label metadata.name.
+    """
 
     containers: tuple[tuple[str, str], ...] = ()
     node_selector: tuple[tuple[str, str], ...] = ()
+    node_terms: tuple[tuple[Requirement, ...], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
     claims: tuple[str, ...] = ()
 
 

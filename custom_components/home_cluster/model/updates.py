@@ -5,6 +5,7 @@ from typing import Final
 
 from ..kube.schema import Node, Template
 from .images import Image, parse_image
+from .placing import may_be_on
 from .versions import DIGEST, MAJOR, MINOR, may_move
 
 # Whose data the next major version cannot read without somebody's help.
@@ -82,10 +83,9 @@ def named_image(reference: str, words: str) -> str:
 
 
 def architectures(template: Template, nodes: Iterable[Node]) -> frozenset[str]:
-    """Return the architectures of the nodes that a workload's node selector lets it run on."""
-    wanted = dict(template.node_selector).items()
+    """Return the architectures of the nodes that a workload's pods may be on."""
     return frozenset(
         node.architecture
         for node in nodes
-        if node.architecture and wanted <= node.labels.items()
+        if node.architecture and may_be_on(template, node)
     )

@@ -22,8 +22,10 @@ from custom_components.home_cluster.kube.schema import (
     Owner,
     Pod,
     Record,
+    Requirement,
     Role,
     Template,
+    Toleration,
     VolumeClaim,
     Workload,
 )
@@ -182,6 +184,30 @@ def test_workloads_are_kept_with_their_counts_hints_and_template() -> None:
             "spec": {
                 "containers": [{"name": "agent", "image": "fridge:v1"}],
                 "nodeSelector": {"b": "2", "a": "1"},
+                "affinity": {
+                    "nodeAffinity": {
+                        "requiredDuringSchedulingIgnoredDuringExecution": {
+                            "nodeSelectorTerms": [
+                                {
+                                    "matchExpressions": [
+                                        {"key": "c", "operator": "Exists"}
+                                    ],
+                                    "matchFields": [
+                                        {
+                                            "key": "metadata.name",
+                                            "operator": "In",
+                                            "values": ["pi"],
+                                        }
+                                    ],
+                                }
+                            ]
+                        },
+                        "preferredDuringSchedulingIgnoredDuringExecution": [
+                            {"weight": 1, "preference": {}}
+                        ],
+                    }
+                },
+                "tolerations": [{"key": "d", "effect": "NoSchedule"}],
                 "volumes": [{"persistentVolumeClaim": {"claimName": "data"}}],
             }
         },
@@ -230,6 +256,13 @@ def test_workloads_are_kept_with_their_counts_hints_and_template() -> None:
         assert workload.template == Template(
             containers=(("agent", "fridge:v1"),),
             node_selector=(("a", "1"), ("b", "2")),
+            node_terms=(
+                (
+                    Requirement("c", "Exists"),
+                    Requirement("metadata.name", "In", ("pi",)),
+                ),
+            ),
+            tolerations=(Toleration("d", effect="NoSchedule"),),
             claims=("data",),
         )
         assert workload.claim_templates == ("music",)
@@ -559,6 +592,8 @@ def test_every_kind_is_read_with_missing_null_and_unknown_fields(kind: Kind) -> 
             "taints",
             "volumeClaimTemplates",
             "nodeSelector",
+            "affinity",
+            "tolerations",
         )
     )
     odd = nothing(kind)

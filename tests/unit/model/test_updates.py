@@ -87,7 +87,7 @@ def test_what_somebody_means(words: str, image: str) -> None:
 
 
 def test_the_architectures_of_the_nodes_it_may_run_on() -> None:
-    """By its node selector."""
+    """By its node selector, and all else that placing goes by."""
     nodes = [
         node("pi", labels={"room": "attic"}, architecture="arm64"),
         node("pc", labels={"room": "cellar"}, architecture="amd64"),

@@ -13,7 +13,7 @@ from typing import Any, Final, TypedDict
 from msgspec import Raw, Struct, field
 from msgspec.json import decode
 
-from ..schema import HINT_PREFIX, Condition, Owner, Template
+from ..schema import HINT_PREFIX, Condition, Owner, Requirement, Template, Toleration
 
 KEPT_ANNOTATIONS: Final = (
     HINT_PREFIX,
@@ -189,6 +189,61 @@ class WireContainer(Wire):
     resources: Raw = Raw(b"")
 
 
+class WireRequirement(Wire):
+    """What a label of a node must be."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+    def record(self) -> Requirement:
+        """Return the requirement."""
+        return Requirement(
+            intern(self.key), intern(self.operator), tuple(self.values or ())
+        )
+
+
+class SelectorTerm(Wire):
+    """Which nodes."""
+
+    match_expressions: list[WireRequirement] | None = None
+    match_fields: list[WireRequirement] | None = None
+
+    def record(self) -> tuple[Requirement, ...]:
+        """Return the requirements, all of which count."""
+        all_of = (*(self.match_expressions or ()), *(self.match_fields or ()))
+        return tuple([one.record() for one in all_of])
+
+
+class NodeSelector(Wire):
+    """Which nodes, one term or the other."""
+
+    node_selector_terms: list[SelectorTerm] | None = None
+
+
+class NodeAffinity(Wire):
+    """Which nodes a pod must be on; those that it only prefers are left out."""
+
+    required: NodeSelector | None = field(
+        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class Affinity(Wire):
+    """What a pod wants to be near to."""
+
+    node_affinity: NodeAffinity | None = None
+
+
+class WireToleration(Wire):
+    """A taint that does not matter."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+
+
 class PodSpec(Wire):
     """What a pod is to be."""
 
@@ -217,6 +272,13 @@ class PodSpec(Wire):
                 names += [name for name in asked.limits or () if "/" in name]
         return _shared(tuple(sorted(set(names)))) if names else ()
 
+
+class TemplateSpec(PodSpec):
+    """What pods are to be: with where they may be, which of a pod that is somewhere nobody asks."""
+
+    affinity: Affinity | None = None
+    tolerations: list[WireToleration] | None = None
+
     def template(self) -> Template:
         """Return the record of a pod template with this spec."""
         return Template(
@@ -224,11 +286,23 @@ class PodSpec(Wire):
                 [(c.name, intern(c.image)) for c in self.containers or ()]
             ),
             node_selector=tuple(sorted((self.node_selector or {}).items())),
+            node_terms=self._node_terms(),
+            tolerations=tuple(
+                [
+                    Toleration(one.key, one.operator or "Equal", one.value, one.effect)
+                    for one in self.tolerations or ()
+                ]
+            ),
             claims=self.claims(),
         )
+
+    def _node_terms(self) -> tuple[tuple[Requirement, ...], ...]:
+        nodes = self.affinity.node_affinity if self.affinity else None
+        terms = nodes.required.node_selector_terms if nodes and nodes.required else None
+        return tuple([one.record() for one in terms or ()])
 
 
 class PodTemplate(Wire):
     """A pod template."""
 
-    spec: PodSpec = field(default_factory=PodSpec)
+    spec: TemplateSpec = field(default_factory=TemplateSpec)

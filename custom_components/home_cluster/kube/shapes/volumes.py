@@ -3,7 +3,7 @@
 from msgspec import field
 
 from ..schema import Key, Volume
-from .common import Metadata, Wire, moment
+from .common import Metadata, NodeSelector, Wire, WireRequirement, moment
 
 
 class Place(Wire):
@@ -17,27 +17,6 @@ class Share(Wire):
     path: str = ""
 
 
-class Requirement(Wire):
-    """What a label of a node must be."""
-
-    key: str = ""
-    operator: str = ""
-    values: list[str] | None = None
-
-
-class SelectorTerm(Wire):
-    """Which nodes."""
-
-    match_expressions: list[Requirement] | None = None
-    match_fields: list[Requirement] | None = None
-
-
-class NodeSelector(Wire):
-    """Which nodes, one term or the other."""
-
-    node_selector_terms: list[SelectorTerm] | None = None
-
-
 class VolumeNodes(Wire):
     """On which nodes a volume can be used."""
 
@@ -49,7 +28,7 @@ class VolumeNodes(Wire):
         if not terms or len(terms) > 1:
             return ""
         (term,) = terms
-        one: Requirement
+        one: WireRequirement
         for one in (*(term.match_expressions or ()), *(term.match_fields or ())):
             values = one.values or []
             if (
