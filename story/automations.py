@@ -1,9 +1,10 @@
 """Automations and conditions as the editor makes them."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 import time
-from typing import Any
+from typing import Any, Self
 
 from testbed.house_socket import HouseError
 
@@ -19,8 +20,23 @@ class Automations:
         self._inside = inside
         self._made: list[str] = []
 
-    async def make(self, name: str, trigger: dict[str, Any], *, says: str = "") -> None:
-        """Have one that puts a notification on the wall; `says` is its template."""
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take all of them away."""
+        await self.remove()
+
+    async def make(
+        self,
+        name: str,
+        trigger: dict[str, Any],
+        *,
+        when: Sequence[dict[str, Any]] = (),
+        says: str = "",
+    ) -> None:
+        """Have one that puts a notification on the wall; `says` is its template, `when` its conditions."""
         note = {"notification_id": name, "message": says or name}
         await self._inside.house.rest(
             "POST",
@@ -28,6 +44,7 @@ class Automations:
             {
                 "alias": name,
                 "triggers": [trigger],
+                "conditions": list(when),
                 "actions": [{"action": "persistent_notification.create", "data": note}],
             },
         )
@@ -42,14 +59,19 @@ class Automations:
 
         await self._inside.until(f"the automation {name} is there", there, timeout=10)
 
+    async def said(self, name: str) -> str | None:
+        """What the automation put on the wall; None if it did not run."""
+        for note in await self._inside.house.call("persistent_notification/get"):
+            if note["notification_id"] == name:
+                return str(note["message"])
+        return None
+
     async def until_ran(self, name: str, *, timeout: float = 30) -> str:
         """Wait for what the automation put on the wall."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            notes = await self._inside.house.call("persistent_notification/get")
-            for note in notes:
-                if note["notification_id"] == name:
-                    return str(note["message"])
+            if (said := await self.said(name)) is not None:
+                return said
             await asyncio.sleep(0.2)
         seen = await self._inside.house.rest("GET", f"/api/states/automation.{name}")
         raise Miss(

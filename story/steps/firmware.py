@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from story import home
+from story.automations import Automations
 from story.inside import Inside
 from story.notes import Notes, demand
 from story.stage import Stage
@@ -18,6 +19,26 @@ _NOWHERE: Final = "v9.9.9"
 async def firmware(stage: Stage, notes: Notes) -> None:
     """The fridge gets the newest version its hint allows; one that does not exist is taken back."""
     inside = await stage.connected()
+    async with Automations(inside) as made:
+        old = await _is_installed(stage, inside, notes)
+        await _make(inside, made)
+        await _is_taken_back(stage, inside, notes, made)
+        await _is_rolled_back(stage, inside, notes, made, old)
+
+
+async def _make(inside: Inside, made: Automations) -> None:
+    """One automation for an update that fails, one for an update that is there."""
+    device = (await inside.devices())[home.FRIDGE.path]["id"]
+    for trigger in ("update_failed", "update_available"):
+        await made.make(
+            f"fridge_{trigger}",
+            {"trigger": f"home_cluster.{trigger}", "target": {"device_id": device}},
+            says="{{ trigger.device }}: {{ trigger.reason }}",
+        )
+
+
+async def _is_installed(stage: Stage, inside: Inside, notes: Notes) -> str:
+    """Install what is offered; returns the version that there was before."""
     await _allow(stage, inside)
     await inside.until_said(home.FRIDGE, "update", "unknown", "on", "off", timeout=30)
     old = await _image(stage)
@@ -46,7 +67,13 @@ async def firmware(stage: Stage, notes: Notes) -> None:
         len(set(shown)) >= 2 and shown == sorted(shown),
         f"the progress was told as {shown}",
     )
+    return old
 
+
+async def _is_taken_back(
+    stage: Stage, inside: Inside, notes: Notes, made: Automations
+) -> None:
+    entity = {"entity_id": inside.entity(home.FRIDGE, "update")}
     since = time.time()
     with stage.window(
         "a version that is nowhere", "on", of=f"{home.FRIDGE.path}/problem", settle=5
@@ -63,11 +90,20 @@ async def firmware(stage: Stage, notes: Notes) -> None:
         "image_not_found" in sentence and "went back" in sentence,
         f"a version that is nowhere: {sentence}",
     )
+    said = await made.until_ran("fridge_update_failed", timeout=60)
+    notes.ha(f"the automation of the failed update ran: {said!r}")
     await _runs(stage, notes, _NEWEST, "after the failed update")
 
+
+async def _is_rolled_back(
+    stage: Stage, inside: Inside, notes: Notes, made: Automations, old: str
+) -> None:
+    entity = {"entity_id": inside.entity(home.FRIDGE, "update")}
     await inside.house.service("home_cluster.rollback", entity)
     await _runs(stage, notes, old, "after the rollback")
     await inside.until_said(home.FRIDGE, "update", "on", timeout=5)
+    await made.until_ran("fridge_update_available")
+    notes.ha("the automation of the new version ran")
 
 
 async def _allow(stage: Stage, inside: Inside) -> None:

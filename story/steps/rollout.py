@@ -4,15 +4,48 @@ import time
 from typing import Final
 
 from story import home
+from story.automations import Automations
+from story.inside import Inside
 from story.notes import Notes, demand
 from story.stage import Stage
 
 from .step import Step
 
+_ON_THE_WAY: Final = ("updating", "running")
+
 
 async def rollout(stage: Stage, notes: Notes) -> None:
-    """The fridge's image changes: updating, then running; the registries do not change."""
+    """The fridge's image changes: updating, then running; the conditions of both hold when they must."""
     inside = await stage.connected()
+    async with Automations(inside) as made:
+        await _make(inside, made)
+        await _new_image(stage, inside, notes)
+        for word in _ON_THE_WAY:
+            await made.until_ran(f"fridge_is_{word}")
+        notes.ha(f"the conditions held: {', '.join(_ON_THE_WAY)}")
+
+
+async def _make(inside: Inside, made: Automations) -> None:
+    """One automation for each word, which runs if the condition says the same as the status."""
+    device = (await inside.devices())[home.FRIDGE.path]["id"]
+    for word in _ON_THE_WAY:
+        await made.make(
+            f"fridge_is_{word}",
+            {
+                "trigger": "state",
+                "entity_id": inside.entity(home.FRIDGE, "status"),
+                "to": word,
+            },
+            when=[
+                {
+                    "condition": f"home_cluster.is_{word}",
+                    "target": {"device_id": device},
+                }
+            ],
+        )
+
+
+async def _new_image(stage: Stage, inside: Inside, notes: Notes) -> None:
     device = (await inside.devices())[home.FRIDGE.path]["id"]
     before = await inside.registry_ids()
     found = await stage.witness.read(home.FRIDGE)

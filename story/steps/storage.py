@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from story import home
+from story.automations import Automations
 from story.inside import Inside
 from story.notes import Miss, Notes, demand
 from story.stage import Stage
@@ -22,6 +23,7 @@ _FREEZER: Final = Workload("Deployment", "kitchen", "freezer")
 _CLAIM: Final = "ice"
 _VOLUME: Final = "freezer-ice"
 _MEBIBYTES: Final = 8
+_NEARLY_FULL: Final = "volume_nearly_full"
 
 
 async def storage(stage: Stage, notes: Notes) -> None:
@@ -37,9 +39,9 @@ async def storage(stage: Stage, notes: Notes) -> None:
             await stage.apply([_claim(), _freezer()])
             notes.did(f"deployed a freezer with a volume of {_MEBIBYTES} MiB on {node}")
             await inside.until_said(_FREEZER, "status", "running", timeout=60)
-            async with node_rights(stage, inside):
+            async with node_rights(stage, inside), Automations(inside) as made:
                 await _is_told(inside, notes, node)
-                await _fills(stage, inside, notes, node, folder)
+                await _fills(stage, inside, notes, made, node, folder)
         finally:
             await stage.witness.delete(_FREEZER)
             await asyncio.to_thread(
@@ -68,11 +70,14 @@ async def _is_told(inside: Inside, notes: Notes, node: str) -> None:
 
 
 async def _fills(
-    stage: Stage, inside: Inside, notes: Notes, node: str, folder: Path
+    stage: Stage,
+    inside: Inside,
+    notes: Notes,
+    made: Automations,
+    node: str,
+    folder: Path,
 ) -> None:
-    """The freezer's volume is full; the library says that its figure is the node's disk's."""
-    await asyncio.to_thread(faults.fill, folder)
-    notes.did("filled the freezer's volume")
+    """The freezer's volume gets full; the library says that its figure is the node's disk's."""
     library = next(
         unique_id.rpartition("/")[2]
         for unique_id in await inside.entities()
@@ -84,13 +89,8 @@ async def _fills(
         (Workload("Node", "", node), "disk"),
     )
     words = ("unavailable", "unknown")
-    took = await inside.until(
-        "the node has measured the full volume",
-        lambda: _measured(stage, node),
-        timeout=180,
-    )
-    notes.witness(f"the kubelet measured the full volume after {took:.1f} s")
-    with stage.window("figures are asked for", *words, settle=5):
+    # Home Assistant itself loads the entry again half a minute after they were enabled.
+    with stage.window("figures are asked for", *words, settle=40):
         await inside.enable(measured)
 
         async def known() -> bool:
@@ -99,8 +99,19 @@ async def _fills(
                 for workload, key in measured
             )
 
-        took = await inside.until("the nodes tell of their disks", known, timeout=120)
-    notes.ha(f"the figures are there after {took:.1f} s")
+        took = await inside.until("the nodes tell of their disks", known, timeout=150)
+        notes.ha(f"the figures are there after {took:.1f} s")
+        await _make(inside, made)
+        await asyncio.to_thread(faults.fill, folder)
+        notes.did("filled the freezer's volume")
+        took = await inside.until(
+            "the node has measured the full volume",
+            lambda: _measured(stage, node),
+            timeout=180,
+        )
+    notes.witness(f"the kubelet measured the full volume after {took:.1f} s")
+    said_by_it = await made.until_ran(_NEARLY_FULL, timeout=120)
+    notes.ha(f"the automation of the full volume ran: {said_by_it!r}")
     full = inside.attributes(_FREEZER, f"volume_{_CLAIM}_used")
     said: dict[str, float] = {}
     seen: dict[str, float] = {}
@@ -130,6 +141,16 @@ async def _fills(
     demand(
         shared.get("lies_on") == "node_disk",
         f"the library is a folder of its node, and is told as {dict(shared)}",
+    )
+
+
+async def _make(inside: Inside, made: Automations) -> None:
+    """Have an automation for the freezer's volumes."""
+    device = (await inside.devices())[_FREEZER.path]["id"]
+    await made.make(
+        _NEARLY_FULL,
+        {"trigger": "home_cluster.volume_nearly_full", "target": {"device_id": device}},
+        says="{{ trigger.device }}: {{ trigger.to_state.state }} %",
     )
 
 

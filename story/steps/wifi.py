@@ -5,12 +5,14 @@ import time
 from typing import Final
 
 from story import disturb, home
+from story.automations import Automations
 from story.inside import Inside
 from story.notes import Notes, demand
 from story.stage import Stage
 
 from .step import Step
 
+_TRIGGERS: Final = ("node_lost", "node_back")
 SHORT: Final = 40
 LONG: Final = 120
 # Right at most this long after Kubernetes itself sees node and pod ready.
@@ -24,11 +26,28 @@ async def wifi(stage: Stage, notes: Notes) -> None:
     inside = await stage.connected()
     node = (await stage.witness.pods(home.JAZZ))[0].node
     notes.witness(f"jazz runs on {node}")
-    with stage.window(f"Wi-Fi of {node}", "unknown", settle=10):
-        await _short(stage, inside, notes, node)
-        await stage.at_rest()
-        with stage.window(f"{node} is lost", "on", of="/problem", settle=10):
-            await _long(stage, inside, notes, node)
+    async with Automations(inside) as made:
+        await _make(inside, made, node)
+        with stage.window(f"Wi-Fi of {node}", "unknown", settle=10):
+            await _short(stage, inside, notes, node)
+            await stage.at_rest()
+            for trigger in _TRIGGERS:
+                demand(
+                    await made.said(trigger) is None,
+                    f"{SHORT} s without Wi-Fi ran the automation of {trigger}",
+                )
+            with stage.window(f"{node} is lost", "on", of="/problem", settle=10):
+                await _long(stage, inside, notes, node, made)
+
+
+async def _make(inside: Inside, made: Automations, node: str) -> None:
+    """One automation for the node's loss, one for its return."""
+    device = (await inside.devices())[f"node//{node}"]["id"]
+    for trigger in _TRIGGERS:
+        await made.make(
+            trigger,
+            {"trigger": f"home_cluster.{trigger}", "target": {"device_id": device}},
+        )
 
 
 async def _short(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
@@ -56,7 +75,9 @@ async def _short(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
     notes.ha(f"jazz said {' → '.join(words)}, and never a problem")
 
 
-async def _long(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
+async def _long(
+    stage: Stage, inside: Inside, notes: Notes, node: str, made: Automations
+) -> None:
     async with disturb.wifi_down(stage.cluster, node):
         notes.did(f"{node} has no Wi-Fi again")
         down = time.monotonic()
@@ -65,6 +86,7 @@ async def _long(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
         await inside.until(
             f"{node} is shown as lost", lambda: _lost(inside, node), timeout=2
         )
+        await made.until_ran("node_lost")
         sentence = inside.attributes(home.JAZZ, "problem").get("message")
         notes.ha(
             f"jazz has a problem after {took:.1f} s, node_lost: {sentence!r}; {node} is off"
@@ -76,8 +98,13 @@ async def _long(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
             took >= _WINDOW_ENDS - 10,
             f"a problem after {took:.1f} s, within the flicker window",
         )
+        demand(
+            await made.said("node_back") is None, f"{node} is lost, and told as back"
+        )
         await asyncio.sleep(max(0, LONG - (time.monotonic() - down)))
     await _back(stage, inside, notes, node)
+    await made.until_ran("node_back")
+    notes.ha("the automations of the loss and of the return ran")
 
 
 async def _back(stage: Stage, inside: Inside, notes: Notes, node: str) -> None:
