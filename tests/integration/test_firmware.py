@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.home_cluster import update_checks
 from custom_components.home_cluster.const import DOMAIN
+from custom_components.home_cluster.llm import ADMIN_API
 from custom_components.home_cluster.update_checks import firmware_store
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import (
@@ -40,6 +41,7 @@ from tests.integration.cluster_home import (
 from tests.integration.live_server import home as small_home
 from tests.integration.pki import Authority
 from tests.integration.rolling import RollingServer
+from tests.integration.test_llm import api, use
 from tests.unit.registry.fake import SOURCE, FakeRegistry, image
 
 FRIDGE = "deployment/kitchen/fridge"
@@ -391,6 +393,27 @@ async def test_a_rollback_that_fails_says_so(
     with pytest.raises(HomeAssistantError) as error:
         await ask(hass, "rollback")
     assert error.value.translation_key == "update_failed"
+
+
+async def test_a_language_model_goes_back_for_an_administrator(
+    hass: HomeAssistant, home: RollingServer, registry: FakeRegistry
+) -> None:
+    """For nobody else; where there is nothing to go back to, the model reads so."""
+    assert await async_setup_component(hass, "llm", {})
+    await connected(hass, home, registry)
+    await ask(hass, "set_image", image="v1.1.0")
+    owner = await hass.auth.async_create_user("Owner")
+    guest = await hass.auth.async_create_user("Guest", group_ids=["system-users"])
+    theirs = await api(hass, ADMIN_API, Context(user_id=guest.id))
+    assert "administrator" in (await use(theirs, "rollback", device="fridge"))["error"]
+    assert image_of(home) == ":v1.1.0"
+    found = await api(hass, ADMIN_API, Context(user_id=owner.id))
+    assert await use(found, "rollback", device="fridge") == {
+        "device": "Fridge",
+        "done": "It goes back to the version before.",
+    }
+    assert image_of(home) == ":v1.0.0"
+    assert "error" in await use(found, "rollback", device="jazz")
 
 
 @pytest.mark.parametrize("words", ["", "a b", "a\nb", "é"])
