@@ -49,7 +49,7 @@ class Pictures:
             await camera.take(
                 f"/config/devices/device/{devices[home.FRIDGE.path]['id']}",
                 self._folder / "fridge.png",
-                showing=["Fridge", "Status", "Problem", "Replicas", "Restart"],
+                showing=["Fridge", "Status", "Problem", "Restart"],
             )
             await camera.take(
                 f"/{DASHBOARD}/0",
