@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import faults, ha_image, program_images, programs
+from . import definitions, faults, ha_image, program_images, programs
 from .cluster import NODES, Cluster
 from .controlplane import API, ETCD
 from .errors import TestbedError
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser(
         "build",
-        help="build the programs that are not built yet; without a GROUP, all and the image of Home Assistant",
+        help="build the programs that are not built yet; without a GROUP, all, the image of Home Assistant and what else is fetched",
     )
     build.add_argument(
         "groups", nargs="*", metavar="GROUP", help=", ".join(programs.GROUPS)
@@ -210,6 +210,8 @@ def _build(_: Cluster, chosen: argparse.Namespace) -> None:
         print(ha_image.archive())
         for preset in program_images.PROGRAMS:
             print(program_images.archive(preset))
+        for definition in definitions.DEFINITIONS:
+            print(definitions.file(definition))
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:
