@@ -17,6 +17,7 @@ from .kube.client import Client
 from .kube.errors import KubeError
 from .kube.schema import Ref
 from .kube.writers import look_at
+from .model.owners import CHART_IMAGE
 from .model.remedies import FIELDS, By, Undoer, remedy, who_undid, writer_itself
 from .model.situation import Undone
 from .model.undoing import Setting, Undoing, Value, settings_of
@@ -141,6 +142,13 @@ class Peace(Part):
         if (undoer is None or undoer.by is By.WRITER) and watch.undone < AGAIN:
             return
         undoer = undoer or writer_itself(writer)
+        if (
+            setting is Setting.IMAGE
+            and undoer.by is By.HELM
+            and CHART_IMAGE in record.annotations
+        ):
+            # Our chart changes an image from here only where its values came to name another one.
+            return
         watch.told = True
         present = settings_of(view)[setting]
         self._undoers[view.ref, setting] = (undoer, dt_util.utcnow())

@@ -10,13 +10,12 @@ from testbed.chart_home import NAMESPACE, RELEASE
 from testbed.helm import CHART
 from testbed.system import wait_until
 
-from .account import Account
 from .visit import Visit
 
 pytestmark = pytest.mark.timeout(300)
 
 DEVICE = "192.168.244.1:5000/home/fridge"
-LAMP = "/apis/apps/v1/namespaces/home-lighting/deployments/home-lamp"
+FIRMWARE = "update.hall_lamp_firmware"
 
 
 def running(visit: Visit) -> set[str]:
@@ -36,46 +35,6 @@ def wait_for(visit: Visit, version: str) -> None:
         every=0.5,
         seen=lambda: str(running(visit)),
     )
-
-
-def install(account: Account, version: str) -> None:
-    """Install an image as Home Assistant does: patch it, and disown the field."""
-    status, answer = account.request(
-        "PATCH",
-        f"{LAMP}?fieldManager=home-cluster",
-        {
-            "spec": {
-                "template": {
-                    "spec": {
-                        "containers": [{"name": "lamp", "image": f"{DEVICE}:{version}"}]
-                    }
-                }
-            }
-        },
-        "application/strategic-merge-patch+json",
-    )
-    assert status == 200, answer
-
-    def disowned() -> bool:
-        _, lamp = account.request("GET", LAMP)
-        (number,) = (
-            index
-            for index, one in enumerate(lamp["metadata"]["managedFields"])
-            if one["manager"] == "home-cluster" and not one.get("subresource")
-        )
-        field = f"/metadata/managedFields/{number}"
-        operations = [
-            {"op": "test", "path": f"{field}/manager", "value": "home-cluster"},
-            {"op": "remove", "path": field},
-        ]
-        status, answer = account.request(
-            "PATCH", LAMP, operations, "application/json-patch+json"
-        )
-        # The writers' order changes when another one writes meanwhile.
-        assert status in (200, 422), answer
-        return status == 200
-
-    wait_until("The field to be nobody's", disowned, seconds=20, every=0.2)
 
 
 def test_an_unchanged_upgrade_restarts_nothing(visit: Visit) -> None:
@@ -100,14 +59,21 @@ def test_an_upgrade_keeps_what_is_off_and_the_count(visit: Visit) -> None:
     visit.service("home_cluster.scale", "switch.living_room_jazz", replicas=1)
 
 
-def test_an_image_from_home_assistant_survives_an_upgrade(
-    visit: Visit, account: Account
-) -> None:
+def test_home_assistant_offers_what_the_registry_has(visit: Visit) -> None:
+    """Its pod reaches the registry of the house, through the walls around it."""
+    visit.service("homeassistant.update_entity", FIRMWARE)
+    visit.wait_states(update__hall_lamp_firmware="on")
+    told = visit.states()[FIRMWARE]["attributes"]
+    assert (told["installed_version"], told["latest_version"]) == ("v1.0.0", "v2.0.0")
+
+
+def test_an_image_from_home_assistant_survives_an_upgrade(visit: Visit) -> None:
     """While the values name what they named before."""
-    install(account, "v1.1.0")
+    visit.service("update.install", FIRMWARE, version="v1.1.0")
     wait_for(visit, "v1.1.0")
     visit.upgrade()
     assert visit.image("home-lamp", "home-lighting") == f"{DEVICE}:v1.1.0"
+    assert running(visit) == {f"{DEVICE}:v1.1.0"}
 
 
 def test_a_new_tag_in_the_values_wins(visit: Visit) -> None:
@@ -115,6 +81,7 @@ def test_a_new_tag_in_the_values_wins(visit: Visit) -> None:
     visit.values["devices"]["lamp"]["image"] = f"{DEVICE}:v2.0.0"
     visit.upgrade()
     wait_for(visit, "v2.0.0")
+    visit.wait_states(update__hall_lamp_firmware="off")
 
 
 def test_helm_goes_back(visit: Visit) -> None:
@@ -122,7 +89,9 @@ def test_helm_goes_back(visit: Visit) -> None:
     visit.home.helm.rollback(RELEASE)
     visit.values["devices"]["lamp"]["image"] = f"{DEVICE}:v1.0.0"
     wait_for(visit, "v1.1.0")
-    visit.wait_states(sensor__hall_lamp_status="running")
+    visit.wait_states(
+        sensor__hall_lamp_status="running", update__hall_lamp_firmware="on"
+    )
 
 
 def version(visit: Visit) -> str:

@@ -188,35 +188,57 @@ async def test_an_autoscalers_limit_is_watched(
     assert issue.translation_placeholders["object"].startswith("HorizontalPod")
 
 
+OLD = "registry.home/fridge:v1.0.0"
+NEW = "registry.home/fridge:v1.1.0"
+
+
+def install(home: LiveServer, image: str, writer: str, **hints: str) -> None:
+    """Have somebody change the fridge's image, and sign for it."""
+    part = {'k:{"name":"agent"}': {"f:image": {}}}
+    field = {"f:spec": {"f:template": {"f:spec": {"f:containers": part}}}}
+    signed = {"manager": writer, "time": now(), "fieldsV1": field}
+    place = ("deployments", "kitchen", "fridge")
+    home.workload(*place, replicas=2, image=image, hints=hints)
+    home.put(*place, metadata={"managedFields": [signed]})
+
+
+async def take_back(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, **hints: str
+) -> None:
+    """Install a new image from here, and have Helm bring the old one back."""
+    hub = entry.runtime_data
+    ref = next(one for one in hub.workloads if one.name == "fridge")
+    hub.commanded(ref, Setting.IMAGE, NEW)
+    install(home, NEW, "home-cluster", **hints)
+    await until(hass, lambda: hub.workloads[ref].image == NEW, "the new image")
+    install(home, OLD, "helm", **hints)
+    await until(hass, lambda: hub.workloads[ref].image == OLD, "the old image")
+
+
 async def test_an_image_is_watched(hass: HomeAssistant, home: LiveServer) -> None:
     """Its repair shows what to change, and where."""
     entry = entry_for(home)
     await set_up(hass, entry)
-    old, new = "registry.home/fridge:v1.0.0", "registry.home/fridge:v1.1.0"
-    ref = next(one for one in entry.runtime_data.workloads if one.name == "fridge")
-
-    def image(name: str, writer: str) -> None:
-        part = {'k:{"name":"agent"}': {"f:image": {}}}
-        field = {"f:spec": {"f:template": {"f:spec": {"f:containers": part}}}}
-        signed = {"manager": writer, "time": now(), "fieldsV1": field}
-        home.workload("deployments", "kitchen", "fridge", replicas=2, image=name)
-        home.put(
-            "deployments", "kitchen", "fridge", metadata={"managedFields": [signed]}
-        )
-
-    entry.runtime_data.commanded(ref, Setting.IMAGE, new)
-    image(new, "home-cluster")
-    await until(
-        hass, lambda: entry.runtime_data.workloads[ref].image == new, "the new image"
-    )
-    image(old, "helm")
+    await take_back(hass, home, entry)
     await until(hass, lambda: repairs(hass), "the repair")
     (issue,) = repairs(hass)
     assert issue.translation_key == "undone_by_helm"
     assert issue.translation_placeholders is not None
     change = issue.translation_placeholders["change"]
-    assert f"- image: {old}" in change
-    assert f"- image: {new}" in change
+    assert f"- image: {OLD}" in change
+    assert f"- image: {NEW}" in change
+
+
+async def test_our_own_chart_may_name_another_image(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """It keeps what was installed here until its values ask for something else: that is no undoing."""
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await take_back(hass, home, entry, **{"chart-image": OLD})
+    await settled(hass, entry)
+    assert repairs(hass) == []
+    assert state(hass, f"{FRIDGE}/status") == "running"
 
 
 async def test_a_cluster_that_does_not_say_who_is_believed_nothing(
