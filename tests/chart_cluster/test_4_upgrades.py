@@ -51,12 +51,12 @@ def test_an_unchanged_upgrade_restarts_nothing(visit: Visit) -> None:
 def test_an_upgrade_keeps_what_is_off_and_the_count(visit: Visit) -> None:
     """The chart does not name a count: it is Home Assistant's."""
     visit.service("switch.turn_off", "switch.hall_lamp")
-    visit.service("home_cluster.scale", "switch.living_room_jazz", replicas=2)
+    visit.service("home_cluster.scale", "sensor.living_room_jazz_status", replicas=2)
     visit.upgrade()
     assert visit.replicas("home-lamp", "home-lighting") == 0
     assert visit.replicas("home-jazz", "home-media") == 2
     visit.service("switch.turn_on", "switch.hall_lamp")
-    visit.service("home_cluster.scale", "switch.living_room_jazz", replicas=1)
+    visit.service("home_cluster.scale", "sensor.living_room_jazz_status", replicas=1)
 
 
 def test_home_assistant_offers_what_the_registry_has(visit: Visit) -> None:
