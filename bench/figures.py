@@ -97,7 +97,7 @@ def of_loaded(seen: Loaded, others: Others) -> list[Row]:
             "ms",
             pace.time(20),
             f"6.7 ms at most ({_LITERATURE}), 30 s in the mean (pollers, literature)",
-            f"With {MANY:,} pods; median {median(seen.delays) * 1000:.2g} ms, at most "
+            f"With {MANY:,} pods, at rest after the set-up; median {median(seen.delays) * 1000:.2g} ms, at most "
             f"{max(seen.delays) * 1000:.2g} ms.",
         ),
         Row(

@@ -103,6 +103,8 @@ async def _one_pod(house: BenchHouse, told: Remote, found: Loaded) -> None:
     """Change one pod again and again; see how soon, and what, Home Assistant writes."""
     namespace, name = workload_of(0, WORKLOADS)
     device = f"{UID}/deployment/{namespace}/{name}"
+    if not await house.probe("rest", patience=90):
+        raise Missing("Home Assistant did not come to rest after a set-up")
     await house.probe("record")
     made = []
     for _ in range(STEPS):

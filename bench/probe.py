@@ -38,6 +38,8 @@ DOMAIN: Final = "bench_probe"
 SUBJECT: Final = "home_cluster"
 _RECORDS: Final = {"entities", "deleted_entities", "devices", "deleted_devices"}
 _LOOK_EVERY: Final = 0.001
+# At rest a loop is busy for less than this part of the time.
+_REST: Final = 0.05
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -85,6 +87,7 @@ class Probe:
                 self.unload,
                 self.set_up,
                 self.begin,
+                self.rest,
                 self.read,
                 self.speed,
                 self.store,
@@ -204,6 +207,17 @@ class Probe:
         await asyncio.sleep(0)
         self._gauge.reset()
         self._busy = time.thread_time()
+
+    async def rest(self, timeout: float = 60) -> Any:
+        """Wait until a set-up is over, with all that it leaves for later; say whether it is in time."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            await self._quiet()
+            busy = time.thread_time()
+            await asyncio.sleep(1)
+            if time.thread_time() - busy < _REST:
+                return True
+        return False
 
     async def read(self) -> Any:
         """Tell what was measured since `begin`."""
