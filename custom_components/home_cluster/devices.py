@@ -55,6 +55,19 @@ def key_of(ref: Ref) -> str:
     return f"{ref.kind.lower()}/{ref.namespace}/{ref.name}"
 
 
+def volume_keys(claim: str) -> tuple[str, str]:
+    """Return the keys of the entities of a workload's claim: its state, and how full it is."""
+    return f"volume_{claim}", f"volume_{claim}_used"
+
+
+def claim_of(key: str) -> str:
+    """Return the claim that an entity's key is about, "" if it is about none."""
+    if not key.startswith("volume_"):
+        return ""
+    # Names of Kubernetes have no underscore.
+    return key.removeprefix("volume_").removesuffix("_used")
+
+
 def ref_of(key: str) -> Ref | None:
     """Return the object that a device's key stands for; None for the cluster's own."""
     kind, _, rest = key.partition("/")

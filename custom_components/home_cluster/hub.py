@@ -18,7 +18,17 @@ from .boots import Boots, reboot_told
 from .chronicle import Chronicle
 from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
-from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
+from .devices import (
+    CLUSTER,
+    ClusterView,
+    Device,
+    Devices,
+    DeviceView,
+    claim_of,
+    key_of,
+    ref_of,
+    volume_keys,
+)
 from .digest import Digest
 from .firmware import Firmware
 from .flailing import Flailing
@@ -492,10 +502,21 @@ class Hub:
     def _rights_changed(self) -> None:
         for device in tuple(self.roster.devices.values()):
             self.roster.refit(device)
-            if not self.rights.doubtful:
-                self.roster.sweep(device)
+            if self.rights.decided(device.view):
+                self._sweep(device)
         # What may not be read any more is not known any more.
         self._wake_all()
+
+    def _sweep(self, device: Device) -> None:
+        """Remove the entities that a device has no more, and ask about the volumes that it may have no more."""
+        for key in self.roster.sweep(device):
+            ref, claim = ref_of(device.key), claim_of(key)
+            if (
+                ref is not None
+                and claim
+                and self.rights.scope.follows(Kind.VOLUME_CLAIM, ref.namespace)
+            ):
+                self._absences.add(Ref(Kind.VOLUME_CLAIM, ref.namespace, claim))
 
     def _refresh(self, ref: Ref, *, force: bool) -> None:
         """Make one device's view anew; add, write or miss it."""
@@ -638,16 +659,31 @@ class Hub:
 
     @callback
     def _gone(self, ref: Ref) -> None:
+        if ref.kind is Kind.VOLUME_CLAIM:
+            self._strike_volume(ref)
+            return
         self._remove(key_of(ref))
         self._refresh_cluster()
 
     @callback
     def _still_there(self, ref: Ref) -> None:
         """It exists, but nothing tells of it: what is shown of it may be old."""
+        if ref.kind is Kind.VOLUME_CLAIM:
+            self._absences.discard(ref)
         device = self.roster.devices.get(key_of(ref))
         if device is not None and device.present:
             device.present = False
             self.roster.wake(device.key)
+
+    def _strike_volume(self, ref: Ref) -> None:
+        """Remove the entities of a claim that does not exist, where a workload is not said to have it."""
+        for device in self.roster.devices.values():
+            owner = ref_of(device.key)
+            if owner is None or owner.namespace != ref.namespace:
+                continue
+            for key in volume_keys(ref.name):
+                if key not in device.entities:
+                    self.roster.strike(device, key)
 
     def _remove(self, key: str) -> None:
         self._problems.pop(key, None)

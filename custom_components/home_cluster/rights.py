@@ -269,6 +269,12 @@ class Rights:
             image = with_version(view.image, _TRIED_TAG)
             yield ref, Control.UPDATE, image_patch(view.container, image)
 
+    def decided(self, view: object) -> bool:
+        """Say whether all is known that decides which controls a device has."""
+        return not self.doubtful and not (
+            isinstance(view, WorkloadView | NodeView) and any(self.trials(view))
+        )
+
     def tried(self, ref: Ref, control: Control | Need, *, passed: bool) -> None:
         """Keep the outcome of a dry run."""
         trial = (ref, control)

@@ -124,18 +124,33 @@ class Roster:
             self._fit(follower, device)
 
     @callback
-    def sweep(self, device: Device) -> None:
-        """Remove what an earlier run registered and does not fit any more."""
-        registry = er.async_get(self._hass)
-        wanted = {self._unique_id(device.key, key) for key in device.entities}
-        for entry in er.async_entries_for_device(
-            registry, device.entry.id, include_disabled_entities=True
-        ):
-            if (
-                entry.config_entry_id == self._entry.entry_id
-                and entry.unique_id not in wanted
-            ):
-                registry.async_remove(entry.entity_id)
+    def sweep(self, device: Device) -> set[str]:
+        """Remove what an earlier run registered and does not fit any more.
+
+        Returns the keys of what one device had more than others of its kind: whether that is gone is
+        for others to find out.
+        """
+        described = {
+            description.key
+            for follower in self._followers
+            for description in follower.descriptions
+        }
+        unknown = set()
+        for key, entity_id in self._registered(device).items():
+            if key in device.entities:
+                continue
+            if key in described:
+                er.async_get(self._hass).async_remove(entity_id)
+            else:
+                unknown.add(key)
+        return unknown
+
+    @callback
+    def strike(self, device: Device, key: str) -> None:
+        """Remove an entity, if there is one."""
+        device.entities.discard(key)
+        if (entity_id := self._registered(device).get(key)) is not None:
+            er.async_get(self._hass).async_remove(entity_id)
 
     @callback
     def listen(self, key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -187,8 +202,7 @@ class Roster:
                 )
                 queue.append((follower, device, description))
             elif has and not wants:
-                device.entities.discard(description.key)
-                self._remove(device, description.key)
+                self.strike(device, description.key)
         self._start_adding()
 
     def _start_adding(self) -> None:
@@ -203,14 +217,18 @@ class Roster:
                 self._hass, self._add(), "home_cluster add entities", eager_start=False
             )
 
-    def _remove(self, device: Device, key: str) -> None:
-        registry = er.async_get(self._hass)
-        unique_id = self._unique_id(device.key, key)
-        for entry in er.async_entries_for_device(
-            registry, device.entry.id, include_disabled_entities=True
-        ):
-            if entry.unique_id == unique_id:
-                registry.async_remove(entry.entity_id)
+    def _registered(self, device: Device) -> dict[str, str]:
+        """Return the ids of all entities that the registry has of a device, by their keys."""
+        prefix = self._unique_id(device.key, "")
+        return {
+            entry.unique_id.removeprefix(prefix): entry.entity_id
+            for entry in er.async_entries_for_device(
+                er.async_get(self._hass),
+                device.entry.id,
+                include_disabled_entities=True,
+            )
+            if entry.config_entry_id == self._entry.entry_id
+        }
 
     async def _add(self) -> None:
         """Hand the waiting entities to their platforms, a few at a time."""

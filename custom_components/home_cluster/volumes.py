@@ -12,7 +12,7 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import PERCENTAGE, EntityCategory
 
-from .devices import Device, DeviceView
+from .devices import Device, DeviceView, volume_keys
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import Hub
 from .kube.kubelet import Filesystem
@@ -77,7 +77,8 @@ VOLUME_DISK: Final = replace(VOLUME_USED, key="volume_disk", text="volume_disk")
 def volumes_of(view: DeviceView) -> Iterable[VolumeDescription]:
     """Return a sensor for every volume of a workload."""
     for volume in view.volumes if isinstance(view, WorkloadView) else ():
-        yield replace(VOLUME, key=f"volume_{volume.claim}", claim=volume.claim)
+        state, _ = volume_keys(volume.claim)
+        yield replace(VOLUME, key=state, claim=volume.claim)
 
 
 def uses_of(view: DeviceView) -> Iterable[VolumeDescription]:
@@ -86,7 +87,8 @@ def uses_of(view: DeviceView) -> Iterable[VolumeDescription]:
         if volume.kind == "hostPath":
             continue
         kind = VOLUME_DISK if volume.kind == "local" else VOLUME_USED
-        yield replace(kind, key=f"volume_{volume.claim}_used", claim=volume.claim)
+        _, used = volume_keys(volume.claim)
+        yield replace(kind, key=used, claim=volume.claim)
 
 
 class DiskSensor(HomeClusterEntity, SensorEntity):

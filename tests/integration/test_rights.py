@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.home_cluster.kube.client import Client
 from custom_components.home_cluster.kube.errors import Unreachable
 from custom_components.home_cluster.kube.schema import Ref
 from homeassistant.core import HomeAssistant
@@ -292,3 +293,38 @@ async def test_what_comes_while_a_trial_is_under_way_is_tried_after_it(
             lambda path=f"cronjob/kitchen/{name}/power": state(hass, path) == "on",
             f"the switch of {name}",
         )
+
+
+async def test_controls_that_are_being_tried_are_not_taken_for_lost(
+    hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a start, one device's trial is over while another's goes on."""
+    _schedule(home, "slow")
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await look_again(hass, 3)
+    removed: list[str] = []
+    hass.bus.async_listen(
+        er.EVENT_ENTITY_REGISTRY_UPDATED,
+        lambda event: (
+            event.data["action"] == "remove" and removed.append(event.data["entity_id"])
+        ),
+    )
+    await hass.config_entries.async_unload(entry.entry_id)
+    go_on = asyncio.Event()
+    tried = Client.dry_run
+
+    async def slow(client: Client, ref: Ref, patch: Mapping[str, Any]) -> bool:
+        if ref.name == "slow":
+            await go_on.wait()
+        return await tried(client, ref, patch)
+
+    monkeypatch.setattr(Client, "dry_run", slow)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    entry.runtime_data.rights.doubtful = False
+    entry.runtime_data._rights_changed()
+    go_on.set()
+    await look_again(hass, 3)
+    assert removed == []
+    assert state(hass, "cronjob/kitchen/slow/power") == "on"

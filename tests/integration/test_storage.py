@@ -13,6 +13,8 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.home_cluster import on_demand, stats
 from custom_components.home_cluster.const import DOMAIN, METRICS_INTERVAL
+from custom_components.home_cluster.kube.cluster import Cluster
+from custom_components.home_cluster.kube.schema import Kind, Ref
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -31,6 +33,7 @@ from tests.integration.cluster_home import (
 from tests.integration.kubelet import Kubelet, filesystem, volume
 from tests.integration.live_server import LiveServer
 from tests.integration.pki import Authority
+from tests.integration.test_rights import look_again
 
 JAZZ = "statefulset/kitchen/jazz"
 MUSIC = f"{JAZZ}/volume_music-jazz-0"
@@ -195,6 +198,36 @@ async def test_a_list_that_lacks_a_claim_removes_no_entity(
     await until(hass, lambda: state(hass, second) == "unavailable", "unavailable")
     claim(jazz, "music-jazz-1")
     await until(hass, lambda: state(hass, second) == "bound", "bound again")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_a_claim_that_is_not_shown_after_a_start_goes_when_it_does_not_exist(
+    hass: HomeAssistant, jazz: LiveServer, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    """A first answer may be empty, and proves nothing: the cluster is asked about the claim itself."""
+    claim(jazz, "music-jazz-1")
+    second = f"{JAZZ}/volume_music-jazz-1"
+    entry = entry_for(jazz)
+    await set_up(hass, entry)
+    before = entity_id(hass, second)
+    await hass.config_entries.async_unload(entry.entry_id)
+    gone = "persistentvolumeclaims", "kitchen", "music-jazz-1"
+    kept = jazz.live[gone]
+    jazz.delete(*gone)
+    asked: list[Ref] = []
+
+    async def absent(_: Cluster, ref: Ref) -> bool:
+        asked.append(ref)
+        return not exists
+
+    monkeypatch.setattr(Cluster, "confirm_absent", absent)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await look_again(hass, 3)
+    assert asked == [Ref(Kind.VOLUME_CLAIM, "kitchen", "music-jazz-1")]
+    assert entity_id(hass, second) == (before if exists else None)
+    jazz.put(*gone, spec=kept["spec"], status=kept["status"])
+    await until(hass, lambda: state(hass, second) == "bound", "bound again")
+    assert entity_id(hass, second) == before
 
 
 async def test_thirty_claims_with_the_longest_names(
