@@ -16,7 +16,8 @@ from tools.chart import k3s_manifest, package
 
 from .visit import Visit
 
-pytestmark = pytest.mark.timeout(120)
+# The last of these waits for the cluster to be taken down, too.
+pytestmark = pytest.mark.timeout(400)
 
 ROUTE: Final = {
     "hosts": ["home.example"],
