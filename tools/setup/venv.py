@@ -37,6 +37,8 @@ def make_venv(uv: str, python: Path) -> None:
                 "--quiet",
                 "--frozen",
                 "--all-groups",
+                # Else every process compiles Home Assistant anew where Python may not write.
+                "--compile-bytecode",
                 "--python",
                 VENV / "bin" / "python",
             ],
