@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from testbed.chart_home import NAMESPACE, RELEASE
+from testbed.errors import TestbedError
 from testbed.helm import CHART
 from testbed.system import wait_until
 
@@ -46,6 +47,18 @@ def test_an_unchanged_upgrade_restarts_nothing(visit: Visit) -> None:
     after = {name: visit.pods(*name)[0]["metadata"]["uid"] for name in names}
     assert after == before
     assert visit.pods("home-assistant", NAMESPACE)[0]["metadata"]["uid"] == own
+
+
+def test_a_priority_that_cannot_be_changed_is_refused_with_the_mend(
+    visit: Visit,
+) -> None:
+    """Before anything is done: Kubernetes would stop halfway."""
+    before = visit.home.helm.revision(RELEASE)
+    visit.values["priorities"] = {"comfort": 5}
+    with pytest.raises(TestbedError, match="kubectl delete priorityclass home-comfort"):
+        visit.upgrade()
+    del visit.values["priorities"]
+    assert visit.home.helm.revision(RELEASE) == before
 
 
 def test_an_upgrade_keeps_what_is_off_and_the_count(visit: Visit) -> None:

@@ -105,6 +105,17 @@ cluster, access or proxy: {{ $range | quote }} is no range of addresses. Write i
 vault.device: there is no device {{ . | quote }}.
 {{- end }}
 {{- end }}
+{{- if .Values.priorities.create }}
+{{- range $name := list "essential" "normal" "comfort" }}
+{{- $class := include "home-cluster.priority" (dict "root" $ "priority" $name) }}
+{{- $wanted := int (get $.Values.priorities $name) }}
+{{- with lookup "scheduling.k8s.io/v1" "PriorityClass" "" $class }}
+{{- if ne (int .value) $wanted }}
+priorities.{{ $name }}: {{ $class }} is {{ int .value }}, and Kubernetes never changes the value of a PriorityClass. Keep {{ int .value }}; or delete it before (`kubectl delete priorityclass {{ $class }}`), and pods get {{ $wanted }} when they start again.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Mistakes in one device. Input: root, device, devices. */}}
