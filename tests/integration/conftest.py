@@ -1,7 +1,9 @@
 """What all tests with Home Assistant share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, Final
 from unittest.mock import AsyncMock, patch
 
 import pytest
@@ -31,6 +33,25 @@ def every_flow_has_its_texts() -> Iterator[None]:
 def quick_denials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask again at once when something was denied."""
     monkeypatch.setattr(connect, "DENIAL_PAUSE", 0)
+
+
+# What a loop in debug mode tells of a client that left before its TLS handshake was over.
+_LEFT: Final = "Error on transport creation for incoming connection"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clients_may_leave() -> Iterator[None]:
+    """Hold it against nobody that an unloaded entry breaks off a connection that our servers are accepting."""
+    tell = asyncio.BaseEventLoop.call_exception_handler
+
+    def tell_others(loop: asyncio.BaseEventLoop, context: dict[str, Any]) -> None:
+        if context["message"] != _LEFT or not isinstance(
+            context.get("exception"), ConnectionError
+        ):
+            tell(loop, context)
+
+    with patch.object(asyncio.BaseEventLoop, "call_exception_handler", tell_others):
+        yield
 
 
 @pytest.fixture
