@@ -467,8 +467,11 @@ async def test_what_is_known_is_kept_for_a_while_when_a_node_is_silent(
     jazz: LiveServer,
     kubelet: Kubelet,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Then it is unavailable, and said once."""
+    # Nothing is read but here.
+    monkeypatch.setattr(on_demand, "SOON", 3600.0)
     kubelet.stands_for(jazz, "pi-attic")
     entry = entry_for(jazz)
     await enabled(hass, entry, f"{ATTIC}/disk")
