@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import definitions, faults, ha_image, program_images, programs
+from . import definitions, faults, ha_image, program_images, programs, vault_image
 from .cluster import NODES, Cluster
 from .controlplane import API, ETCD
 from .errors import TestbedError
@@ -212,6 +212,7 @@ def _build(_: Cluster, chosen: argparse.Namespace) -> None:
             print(program_images.archive(preset))
         for definition in definitions.DEFINITIONS:
             print(definitions.file(definition))
+        print(vault_image.archive())
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:

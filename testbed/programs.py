@@ -60,6 +60,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "netpol": Group(programs=("netpol",), packages=(".",), minutes=1.5),
     "pause": Group(programs=("pause",), packages=(".",), minutes=0.1),
     "registry": Group(programs=("registry",), minutes=1.5),
+    "vault": Group(programs=("vault",), packages=(".",), minutes=5),
     "kwok": Group(programs=("kwok",), minutes=2),
     "helm": Group(programs=("helm",), minutes=0.5),
     "actionlint": Group(programs=("actionlint",), minutes=0.5),

@@ -371,6 +371,28 @@ def test_the_vaults_agent_runs_before_the_program_with_a_token_for_the_vault_onl
     assert '[[ with secret \\"secret/data/one\\" ]]' in config
 
 
+def test_what_the_vault_refuses_ends_the_agent_and_another_wish_restarts_the_device() -> (
+    None
+):
+    def one(role: str) -> Rendered:
+        wanted = {"role": role, "files": {"pw": {"secret": "secret/x", "key": "pw"}}}
+        return render(
+            {
+                "vault": {"address": "https://vault.home:8200"},
+                "devices": {"one": {"image": "a/b:1", "vault": wanted}},
+            }
+        )
+
+    def checksum(house: Rendered) -> str:
+        template = house.one("Deployment", "home-one")["spec"]["template"]
+        return str(template["metadata"]["annotations"]["checksum/vault"])
+
+    config = one("x").one("ConfigMap", "home-one-vault")["data"]["agent.hcl"]
+    assert "exit_on_err = true" in config
+    assert "exit_on_retry_failure = true" in config
+    assert checksum(one("x")) == checksum(one("x")) != checksum(one("y"))
+
+
 def test_the_vault_of_the_house_may_ask_whether_a_token_is_genuine() -> None:
     found = render(
         {"vault": {"device": "safe"}, "devices": {"safe": {"preset": "vault"}}}

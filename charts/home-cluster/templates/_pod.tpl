@@ -336,9 +336,14 @@ volumeMounts:
 metadata:
   labels:
     {{- include "home-cluster.pod-labels" (dict "root" $root "component" $device.name "program" $device.preset) | nindent 4 }}
-  {{- if $device.config }}
+  {{- if or $device.config $device.vault }}
   annotations:
-    checksum/config: {{ toJson $device.config | sha256sum | trunc 16 | quote }}
+    {{- with $device.config }}
+    checksum/config: {{ toJson . | sha256sum | trunc 16 | quote }}
+    {{- end }}
+    {{- if $device.vault }}
+    checksum/vault: {{ include "home-cluster.vault.config" . | sha256sum | trunc 16 | quote }}
+    {{- end }}
   {{- end }}
 spec:
   {{- toYaml $spec | nindent 2 }}

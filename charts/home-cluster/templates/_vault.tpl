@@ -52,13 +52,18 @@
 {{/* The agent's configuration. Input: root, device, devices. */}}
 {{- define "home-cluster.vault.config" -}}
 {{- $wanted := .device.vault }}
+# What the vault refuses ends the agent: the kubelet starts it again, and the device tells why it waits.
 vault {
   address = {{ include "home-cluster.vault.address" . | quote }}
-  retry { num_retries = 12 }
+  retry { num_retries = 4 }
+}
+template_config {
+  exit_on_retry_failure = true
 }
 auto_auth {
   method "kubernetes" {
     mount_path = {{ .root.Values.vault.authPath | quote }}
+    exit_on_err = true
     config = {
       role = {{ $wanted.role | quote }}
       token_path = "/vault/token/token"
