@@ -77,20 +77,26 @@ class Stage:
         """Have the administrator apply manifests."""
         await asyncio.to_thread(self.cluster.apply, objects)
 
-    async def token(self, account: str = home.ACCOUNT) -> str:
-        """A fresh token of a service account."""
+    async def token(
+        self, account: str = home.ACCOUNT, seconds: int = _TOKEN_SECONDS
+    ) -> str:
+        """A fresh token of a service account, for so long."""
         return await asyncio.to_thread(
             self.cluster.service_account_token,
             home.ACCOUNT_NAMESPACE,
             account,
-            _TOKEN_SECONDS,
+            seconds,
         )
 
     async def connect(
-        self, inside: Inside, method: str, account: str = home.ACCOUNT
+        self,
+        inside: Inside,
+        method: str,
+        account: str = home.ACCOUNT,
+        seconds: int = _TOKEN_SECONDS,
     ) -> str:
         """Connect a running Home Assistant with an account's token; returns the entry's title."""
-        ca, token = self.cluster.ca.read_text(), await self.token(account)
+        ca, token = self.cluster.ca.read_text(), await self.token(account, seconds)
         answer: dict[str, Any] = {"url": self.cluster.url, "token": token, "ca": ca}
         answer["verify_ssl"] = True
         if method == "kubeconfig":

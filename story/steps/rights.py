@@ -1,6 +1,7 @@
 """Step 11: what the account may not do is not offered, and what it must see is asked for."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from story import disturb, home
@@ -13,20 +14,22 @@ from .step import Step
 _READER: Final = "reader"
 _HALF_BLIND: Final = "half-blind"
 _MISSING: Final = "pods"
+_DAY: Final = 24 * 3600
 _KITCHEN: Final = tuple(one for one in home.DEVICES if one.namespace == "kitchen")
 
 
 async def rights(stage: Stage, notes: Notes) -> None:
-    """A reader, an account that lacks one rule, and the kitchen switched off by its area."""
+    """A reader, an account that lacks one rule and ends tomorrow, and the kitchen switched off by its area."""
     await stage.apply(home.readonly_account(_READER))
     await stage.apply(home.half_blind_account(_HALF_BLIND, _MISSING))
     reader, half_blind = stage.inside(_READER), stage.inside(_HALF_BLIND)
     try:
         await asyncio.gather(reader.start(), half_blind.start())
         await stage.connect(reader, "token", _READER)
-        await stage.connect(half_blind, "token", _HALF_BLIND)
+        await stage.connect(half_blind, "token", _HALF_BLIND, seconds=_DAY)
         await _no_control(stage, reader, notes)
         await _names_the_rule(stage, half_blind, notes)
+        await _names_the_end(half_blind, notes)
         await _no_false_repair(stage, reader, notes)
     finally:
         await reader.stop()
@@ -72,7 +75,7 @@ async def _names_the_rule(stage: Stage, half_blind: Inside, notes: Notes) -> Non
     issues: list[dict[str, Any]] = []
 
     async def asked() -> bool:
-        issues[:] = await half_blind.repairs()
+        issues[:] = await _repairs(half_blind, "missing_rights")
         return bool(issues)
 
     took = await half_blind.until(
@@ -84,6 +87,23 @@ async def _names_the_rule(stage: Stage, half_blind: Inside, notes: Notes) -> Non
         all(word in words for word in (_MISSING, "list", "watch", "kitchen")),
         f"the repair does not name the rule: {words}",
     )
+
+
+async def _names_the_end(half_blind: Inside, notes: Notes) -> None:
+    """A token that ends tomorrow, and that nobody renews, is to be replaced before."""
+    issues = await _repairs(half_blind, "credential_expiring")
+    notes.ha(
+        f"of a token for a day: {[one['translation_placeholders'] for one in issues]}"
+    )
+    tomorrow = (datetime.now(UTC) + timedelta(seconds=_DAY)).strftime("%Y-%m-%d")
+    demand(
+        len(issues) == 1 and tomorrow in issues[0]["translation_placeholders"]["date"],
+        f"a token that ends on {tomorrow} is told as {issues}",
+    )
+
+
+async def _repairs(inside: Inside, kind: str) -> list[dict[str, Any]]:
+    return [one for one in await inside.repairs() if one["translation_key"] == kind]
 
 
 async def _no_false_repair(stage: Stage, reader: Inside, notes: Notes) -> None:
