@@ -13,22 +13,11 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .absence import Absences
 from .boots import Boots, reboot_told
 from .chronicle import Chronicle
 from .commands import Answers, Commands
-from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL, MODE_NAMESPACES
-from .devices import (
-    CLUSTER,
-    ClusterView,
-    Device,
-    Devices,
-    DeviceView,
-    claim_of,
-    key_of,
-    ref_of,
-    volume_keys,
-)
+from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL
+from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
 from .firmware import Firmware
 from .flailing import Flailing
@@ -37,7 +26,6 @@ from .judge import Judge
 from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
 from .kube.errors import KubeError
-from .kube.resources import RESOURCES
 from .kube.schema import Event, Key, Kind, Pod, Ref
 from .lookout import withdraw_reauth
 from .mending import Mending
@@ -53,6 +41,7 @@ from .parts import Part
 from .peace import Peace
 from .rechecks import Rechecks
 from .remember import Remembered, RememberedCounts, notes_of, store_of
+from .removal import Removal
 from .rights import Rights
 from .roster import Description, More, Roster
 from .schedules import Schedules
@@ -105,9 +94,7 @@ class Hub:
             changed=self._rights_changed,
             views=lambda: (*self.workloads.values(), *self.nodes.values()),
         )
-        self._absences = Absences(
-            hass, entry, self._is_absent, self._gone, self._still_there
-        )
+        self._removal = Removal(self, self._devices, self._chosen)
         self._rechecks = Rechecks(hass, self._due)
         self.chronicle = Chronicle(
             self._situation, lambda: self.available, hass.loop.time
@@ -353,7 +340,7 @@ class Hub:
             part.stop()
         self.digest.stop()
         self._oversight.stop()
-        self._absences.stop()
+        self._removal.stop()
         self._rechecks.stop()
         self.commands.stop()
         await self.cluster.stop()
@@ -381,41 +368,11 @@ class Hub:
         self.digest.take({kind: tuple(self.cluster.store(kind)) for kind in kinds})
         await self.digest.settled()
         self._refresh_cluster()
-        self._clear_out()
+        self._removal.clear_out()
 
-    def _clear_out(self) -> None:
-        """Look after devices that an earlier run registered and that are not there now."""
-        for key in self._devices.known():
-            ref = ref_of(key)
-            if ref is None or key in self.roster.devices:
-                continue
-            if ref.key in self.cluster.store(ref.kind):
-                if ref.kind is not Kind.NODE and not self._is_chosen(ref):
-                    self._devices.remove(key)
-            elif self._deselected(ref):
-                self._devices.remove(key)
-            elif self.rights.scope.follows(ref.kind, ref.namespace):
-                self._absences.add(ref)
-
-    def _is_chosen(self, ref: Ref) -> bool:
+    def is_chosen(self, ref: Ref) -> bool:
+        """Say whether a workload is one that the user chose."""
         return self.index.is_chosen(ref, self.mode, self._chosen)
-
-    def _deselected(self, ref: Ref) -> bool:
-        """Say whether the user chose other namespaces than that of this workload."""
-        return (
-            self.mode == MODE_NAMESPACES
-            and RESOURCES[ref.kind].namespaced
-            and ref.namespace not in self._chosen
-        )
-
-    def _out_of_sight(self, ref: Ref) -> bool:
-        """Say whether a workload cannot be seen where others were named: chosen out, or a right lost."""
-        return (
-            bool(self._chosen)
-            and RESOURCES[ref.kind].namespaced
-            and ref.namespace not in self._chosen
-            and not self.rights.scope.follows(ref.kind, ref.namespace)
-        )
 
     # The link.
 
@@ -447,8 +404,12 @@ class Hub:
         self._linked = dt_util.utcnow()
         withdraw_reauth(self.hass, self.entry)
         self._wake_all()
-        self._absences.ask()
+        self._removal.ask()
         self._oversight.soon()
+
+    async def is_same(self) -> bool:
+        """Say whether this is known to be the entry's own cluster."""
+        return await self._verify() and self._verified
 
     async def _verify(self) -> bool:
         """Make sure that this is still the entry's cluster; a new one is the set-up's business."""
@@ -503,20 +464,9 @@ class Hub:
         for device in tuple(self.roster.devices.values()):
             self.roster.refit(device)
             if self.rights.decided(device.view):
-                self._sweep(device)
+                self._removal.sweep(device)
         # What may not be read any more is not known any more.
         self._wake_all()
-
-    def _sweep(self, device: Device) -> None:
-        """Remove the entities that a device has no more, and ask about the volumes that it may have no more."""
-        for key in self.roster.sweep(device):
-            ref, claim = ref_of(device.key), claim_of(key)
-            if (
-                ref is not None
-                and claim
-                and self.rights.scope.follows(Kind.VOLUME_CLAIM, ref.namespace)
-            ):
-                self._absences.add(Ref(Kind.VOLUME_CLAIM, ref.namespace, claim))
 
     def _refresh(self, ref: Ref, *, force: bool) -> None:
         """Make one device's view anew; add, write or miss it."""
@@ -525,22 +475,22 @@ class Hub:
         record = self.cluster.store(ref.kind).get(ref.key)
         if record is None:
             if device is not None:
-                self._absences.add(ref)
+                self._removal.miss(ref)
                 if force:
                     self.roster.wake(key)
             return
-        self._absences.discard(ref)
+        self._removal.found(ref)
         now = dt_util.utcnow()
         view: WorkloadView | NodeView | None
         if ref.kind is Kind.NODE:
             view = self.judge.node(ref, record, now)
-        elif self._is_chosen(ref):
+        elif self.is_chosen(ref):
             known = device.view if device is not None else None
             before = known.health if isinstance(known, WorkloadView) else None
             self.roster.wake(_pods_key(ref))
             view = self.judge.workload(ref, record, before, now)
         elif device is not None:
-            self._remove(key)
+            self.remove(key)
             return
         else:
             return
@@ -628,64 +578,22 @@ class Hub:
 
     # What goes.
 
-    async def _is_absent(self, ref: Ref) -> bool:
-        """Ask whether an object is really gone; True only of the entry's own cluster, as it is now."""
-        if not self.available or not await self._verify() or not self._verified:
-            raise KubeError("the cluster is not known to be there")
-        absent = await self.cluster.confirm_absent(ref)
-        return absent and ref.key not in self.cluster.store(ref.kind)
-
-    async def is_stale(self, device: dr.AnyDeviceEntry) -> bool:
-        """Say whether a registered device stands for nothing in the cluster any more."""
-        key = self._devices.key_of(device)
-        ref = ref_of(key) if key is not None else None
-        if key == CLUSTER or key in self.roster.devices:
-            return False
-        if ref is None:
-            # Of no cluster that this entry knows.
-            return True
-        try:
-            return (
-                self._deselected(ref)
-                or self._out_of_sight(ref)
-                or await self._is_absent(ref)
-            )
-        except KubeError:
-            return False
-
     def key_of(self, device: dr.AnyDeviceEntry) -> str | None:
         """Return the key of a registered device, None if it is not of this cluster."""
         return self._devices.key_of(device)
 
+    async def is_stale(self, device: dr.AnyDeviceEntry) -> bool:
+        """Say whether a registered device stands for nothing in the cluster any more."""
+        return await self._removal.is_stale(device)
+
     @callback
-    def _gone(self, ref: Ref) -> None:
-        if ref.kind is Kind.VOLUME_CLAIM:
-            self._strike_volume(ref)
-            return
-        self._remove(key_of(ref))
+    def removed(self) -> None:
+        """A device was removed; the cluster's own may show something else."""
         self._refresh_cluster()
 
     @callback
-    def _still_there(self, ref: Ref) -> None:
-        """It exists, but nothing tells of it: what is shown of it may be old."""
-        if ref.kind is Kind.VOLUME_CLAIM:
-            self._absences.discard(ref)
-        device = self.roster.devices.get(key_of(ref))
-        if device is not None and device.present:
-            device.present = False
-            self.roster.wake(device.key)
-
-    def _strike_volume(self, ref: Ref) -> None:
-        """Remove the entities of a claim that does not exist, where a workload is not said to have it."""
-        for device in self.roster.devices.values():
-            owner = ref_of(device.key)
-            if owner is None or owner.namespace != ref.namespace:
-                continue
-            for key in volume_keys(ref.name):
-                if key not in device.entities:
-                    self.roster.strike(device, key)
-
-    def _remove(self, key: str) -> None:
+    def remove(self, key: str) -> None:
+        """Remove a device with all that is known of it."""
         self._problems.pop(key, None)
         if (ref := ref_of(key)) is not None:
             self._rechecks.set(ref, None)
