@@ -9,22 +9,17 @@ import sys
 from tools.lint import STAGES as LINT
 from tools.stages import Stage, run_stages, tool
 
-QUICK = (
+_WITHOUT_CLUSTER = (
+    *(tool("pytest"), "tests/unit", "tests/integration", "tests/chart"),
+    *("-n", "2", "--dist", "worksteal", "-q"),
+)
+QUICK = (*LINT, Stage("tests without a cluster", _WITHOUT_CLUSTER))
+WHOLE = (
     *LINT,
     Stage(
         "tests without a cluster",
-        (
-            tool("pytest"),
-            "tests/unit",
-            "tests/integration",
-            "tests/chart",
-            *("-n", "2", "--dist", "worksteal", "-q"),
-            *("--cov", "--cov-report", ""),
-        ),
+        (*_WITHOUT_CLUSTER, "--cov", "--cov-report", ""),
     ),
-)
-WHOLE = (
-    *QUICK,
     Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
     Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
     Stage(
