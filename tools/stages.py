@@ -19,7 +19,7 @@ from tools.setup.report import ROOT, cache_folder
 STILL_RUNNING_EVERY: Final = 60
 
 # More clusters than this leave a small machine too little for any of them.
-CLUSTERS_AT_ONCE: Final = 2
+AT_ONCE: Final = 2
 
 # Each node of a cluster wants some forty; the kernel's usual limit of 128 is for all of them.
 INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -37,13 +37,14 @@ _APART: Final = (
 class Stage:
     """A command with a name.
 
-    Stages that follow one another with the same number `apart` run side by side, two at a time, each with a
-    network, cgroups and a state folder of its own, and without internet.
+    Stages that follow one another with the same number `beside` run side by side, two at a time. One that
+    is `apart` has a network, cgroups and a state folder of its own, and no internet.
     """
 
     name: str
     command: Sequence[str]
-    apart: int = 0
+    beside: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,9 @@ def run_stages(stages: Sequence[Stage]) -> int:
     results: list[Result] = []
     waiting = list(stages)
     while waiting:
-        if group := waiting[0].apart:
+        if group := waiting[0].beside:
             together = []
-            while waiting and waiting[0].apart == group:
+            while waiting and waiting[0].beside == group:
                 together.append(waiting.pop(0))
             results += _side_by_side(together, env)
             continue
@@ -106,19 +107,32 @@ def _room_for_clusters() -> Iterator[None]:
 
 
 @contextmanager
+def _place(stage: Stage, env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment of a stage: one that is apart has a state folder and a cgroup of its own."""
+    if not stage.apart:
+        yield env
+        return
+    # Short: the paths of sockets lie below it.
+    state = Path(tempfile.mkdtemp(prefix="hc"))
+    cgroup = f"home-cluster-{state.name}"
+    try:
+        yield {
+            **env,
+            "HOME_CLUSTER_STATE": str(state),
+            "HOME_CLUSTER_CGROUP": cgroup,
+        }
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@contextmanager
 def _started(
     stage: Stage, env: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A stage that runs in a place of its own; interrupted where we are."""
-    # Short: the paths of sockets lie below it.
-    state = Path(tempfile.mkdtemp(prefix="hc"))
-    own = {
-        **env,
-        "HOME_CLUSTER_STATE": str(state),
-        "HOME_CLUSTER_CGROUP": f"home-cluster-{state.name}",
-    }
-    command = [*_APART, *stage.command]
+    """A stage that runs; interrupted where we are."""
+    command = [*(_APART if stage.apart else ()), *stage.command]
     with (
+        _place(stage, env) as own,
         log.open("wb") as out,
         subprocess.Popen(
             command, cwd=ROOT, env=own, stdout=out, stderr=subprocess.STDOUT
@@ -131,7 +145,6 @@ def _started(
                 # As Ctrl-C: a cluster takes itself down.
                 process.send_signal(signal.SIGINT)
                 process.wait()
-            shutil.rmtree(state, ignore_errors=True)
 
 
 def _side_by_side(stages: Sequence[Stage], env: dict[str, str]) -> list[Result]:
@@ -143,9 +156,10 @@ def _side_by_side(stages: Sequence[Stage], env: dict[str, str]) -> list[Result]:
     waiting = list(enumerate(stages))
     running: dict[str, tuple[subprocess.Popen[bytes], Path, float]] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        stack.enter_context(_room_for_clusters())
+        if any(stage.apart for stage in stages):
+            stack.enter_context(_room_for_clusters())
         while waiting or running:
-            while waiting and len(running) < CLUSTERS_AT_ONCE:
+            while waiting and len(running) < AT_ONCE:
                 number, stage = waiting.pop(0)
                 log = Path(folder) / f"{number}.log"
                 process = stack.enter_context(_started(stage, env, log))

@@ -4,52 +4,51 @@ The figures have a command of their own, scripts/bench: they want a machine that
 """
 
 import argparse
+from dataclasses import replace
 import sys
 
 from tools.lint import STAGES as LINT
 from tools.stages import Stage, run_stages, tool
 
-_WITHOUT_CLUSTER = (
-    *(tool("pytest"), "tests/unit", "tests/integration", "tests/chart"),
-    *("-n", "2", "--dist", "worksteal", "-q"),
-)
-QUICK = (*LINT, Stage("tests without a cluster", _WITHOUT_CLUSTER))
+
+def _without_cluster(*options: str) -> tuple[Stage, ...]:
+    """The tests without a cluster, first because they take longest, and beside them the rest."""
+    command = (
+        *(tool("pytest"), "tests/unit", "tests/integration", "tests/chart"),
+        *("-n", "2", "--dist", "worksteal", "-q", *options),
+    )
+    stages = (Stage("tests without a cluster", command), *LINT)
+    return tuple(replace(stage, beside=1) for stage in stages)
+
+
+def _with_cluster(name: str, *paths: str, beside: int) -> Stage:
+    """Tests with a cluster of their own."""
+    command = (tool("pytest"), *paths, "-q", "--timeout", "3000")
+    return Stage(name, command, beside=beside, apart=True)
+
+
+QUICK = _without_cluster()
 WHOLE = (
-    *LINT,
-    Stage(
-        "tests without a cluster",
-        (*_WITHOUT_CLUSTER, "--cov", "--cov-report", ""),
-    ),
+    *_without_cluster("--cov", "--cov-report", ""),
     Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
     Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
     Stage(
         "the chart's judges",
         (
-            tool("pytest"),
-            "tests/judges",
-            "-q",
-            "-n",
-            "2",
-            "--dist",
-            "loadfile",
-            "--timeout",
-            "900",
+            *(tool("pytest"), "tests/judges", "-q", "--timeout", "900"),
+            *("-n", "2", "--dist", "loadfile"),
         ),
     ),
     # The story has a machine for itself: it has promises about time.
-    *(
-        Stage(name, (tool("pytest"), *paths, "-q", "--timeout", "3000"), apart=group)
-        for group, name, paths in (
-            (
-                1,
-                "the story and the demo",
-                ("tests/e2e/test_story.py", "tests/e2e/test_demo.py"),
-            ),
-            (2, "the story can fail", ("tests/e2e/test_story_can_fail.py",)),
-            (2, "tests on the real cluster", ("tests/cluster",)),
-            (2, "the chart on the real cluster", ("tests/chart_cluster",)),
-        )
+    _with_cluster(
+        "the story and the demo",
+        "tests/e2e/test_story.py",
+        "tests/e2e/test_demo.py",
+        beside=2,
     ),
+    _with_cluster("the story can fail", "tests/e2e/test_story_can_fail.py", beside=3),
+    _with_cluster("tests on the real cluster", "tests/cluster", beside=3),
+    _with_cluster("the chart on the real cluster", "tests/chart_cluster", beside=3),
 )
 
 if __name__ == "__main__":

@@ -47,7 +47,12 @@ def test_of_those_apart_two_run_at_a_time_and_all_are_told(
         "sys.exit(sys.argv[2] == 'mark1')"
     )
     three = [
-        Stage(f"stage {number}", (*python(code), str(tmp_path), f"mark{number}"), 1)
+        Stage(
+            f"stage {number}",
+            (*python(code), str(tmp_path), f"mark{number}"),
+            beside=1,
+            apart=True,
+        )
         for number in range(3)
     ]
     assert run_stages(three) == 1
