@@ -207,7 +207,13 @@ async def _deploy(
     }
     await stage.apply([manifest])
     await inside.until_said(workload, "status", "running", timeout=60)
-    return (await inside.devices())[workload.path]
+    device = (await inside.devices())[workload.path]
+    # One of that name that was there before, in no area, would be there again as it was.
+    demand(
+        device["area"] == "Kitchen",
+        f"{workload.path} is in the area {device['area']}, its hint says Kitchen",
+    )
+    return device
 
 
 async def _delete(stage: Stage, workload: Workload) -> None:

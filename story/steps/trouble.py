@@ -78,7 +78,7 @@ async def four_ways_to_fail(stage: Stage, notes: Notes) -> None:
     inside = await stage.connected()
     cases = {
         "image_not_found": device_manifest(
-            "oven", image="192.168.244.1:5000/home/camera:v9.9.9"
+            "blender", image="192.168.244.1:5000/home/camera:v9.9.9"
         ),
         "config_missing": device_manifest(
             "toaster", container={"envFrom": [{"configMapRef": {"name": "recipes"}}]}
