@@ -68,9 +68,13 @@ async def test_who_comes_back_while_being_asked_about_stays(
     with patch.object(hub.cluster, "confirm_absent", slowly):
         home.delete("deployments", "kitchen", "fridge")
         fridge = Ref(Kind.DEPLOYMENT, "kitchen", "fridge")
-        await until(hass, lambda: fridge in hub._removal._absences._missing, "the question")
+        await until(
+            hass, lambda: fridge in hub._removal._absences._missing, "the question"
+        )
         home.workload("deployments", "kitchen", "fridge", replicas=2)
-        await until(hass, lambda: fridge not in hub._removal._absences._missing, "its return")
+        await until(
+            hass, lambda: fridge not in hub._removal._absences._missing, "its return"
+        )
         answer.set()
         await asyncio.sleep(0.02)
     assert (
