@@ -71,8 +71,9 @@ async def power_on(cluster: Cluster) -> None:
 
 
 async def mend(cluster: Cluster) -> None:
-    """Undo every disturbance that may be on."""
+    """Undo every disturbance that may be on, and what a step may have done to nodes."""
     await asyncio.to_thread(faults.mend, cluster)
+    await asyncio.to_thread(cluster.kubectl, "uncordon", *cluster.node_names())
 
 
 def _away(name: str, cluster: Cluster, program: str, *, silent: bool) -> Fault:
