@@ -187,7 +187,7 @@ async def test_repairs_go_with_their_device_and_their_entry(
     assert shown(hass, STUCK_POD) is None
     await hass.config_entries.async_setup(entry.entry_id)
     await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
-    entry.runtime_data._remove(JAZZ)
+    entry.runtime_data.remove(JAZZ)
     assert shown(hass, STUCK_POD) is None
 
 
