@@ -25,6 +25,9 @@ CONF_VERIFY_SSL: Final = "verify_ssl"
 # What becomes a device (entry options).
 CONF_MODE: Final = "mode"
 MODE_LABELLED: Final = "labelled"
+# From here on, in per cent, a file system is nearly full.
+NEARLY_FULL: Final = 90
+
 MODE_NAMESPACES: Final = "namespaces"
 MODE_ALL: Final = "all"
 CONF_NAMESPACES: Final = "namespaces"

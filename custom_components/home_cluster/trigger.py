@@ -35,11 +35,11 @@ from homeassistant.helpers.trigger import (
 )
 
 from .aims import entities_of, volumes_of
+from .const import NEARLY_FULL
 from .model.happenings import AT_REST, BAD, GOOD, What
 from .model.views import WorkloadView
 
 CONF_THRESHOLD: Final = "threshold"
-NEARLY_FULL: Final = 90
 
 _NOBODY_KNOWS: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 

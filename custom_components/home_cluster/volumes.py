@@ -12,6 +12,7 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import PERCENTAGE, EntityCategory
 
+from .const import NEARLY_FULL
 from .devices import Device, DeviceView, volume_keys
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import Hub
@@ -20,9 +21,6 @@ from .kube.schema import Key, Kind
 from .model.views import Need, NodeView, VolumeState, VolumeView, WorkloadView
 from .model.volumes import has_its_own
 from .stats import Measured
-
-# From here on, in per cent, a file system is nearly full.
-NEARLY_FULL: Final = 90
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,13 +101,7 @@ class Transport:
         async with self._answer(
             credentials, method, path, params, body, content_type, timeout
         ) as response:
-            problem: KubeError
-            try:
-                async with asyncio.timeout(timeout):
-                    return await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                problem = no_answer(error, credentials.url)
-            raise problem
+            return await _body(response, timeout, credentials.url)
 
     async def ask_node(self, address: str, port: int, path: str) -> bytes:
         """Return what a node's own agent answers, as the same account.
@@ -124,14 +118,8 @@ class Transport:
         host = f"[{address}]" if ":" in address else address
         node = replace(credentials, url=f"https://{host}:{port}", server_name=None)
         response = await self._send("GET", path, None, None, JSON, TIMEOUT, node)
-        problem: KubeError
         async with response:
-            try:
-                async with asyncio.timeout(TIMEOUT):
-                    return await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                problem = no_answer(error, node.url)
-        raise problem
+            return await _body(response, TIMEOUT, node.url)
 
     @asynccontextmanager
     async def stream(
@@ -234,3 +222,14 @@ class Transport:
             self._pause_until = self._clock() + RENEW_PAUSE
             self._renewed = await self._source.load(renew=True)
             return self._renewed
+
+
+async def _body(response: aiohttp.ClientResponse, timeout: float, url: str) -> bytes:
+    """Return all of an answer; raises `KubeError` if it does not end in `timeout` seconds, or breaks off."""
+    problem: KubeError
+    try:
+        async with asyncio.timeout(timeout):
+            return await response.read()
+    except (aiohttp.ClientError, OSError) as error:
+        problem = no_answer(error, url)
+    raise problem
