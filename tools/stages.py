@@ -74,13 +74,13 @@ def run_stages(stages: Sequence[Stage]) -> int:
     results: list[Result] = []
     waiting = list(stages)
     while waiting:
-        if group := waiting[0].beside:
-            together = []
-            while waiting and waiting[0].beside == group:
+        stage = waiting.pop(0)
+        if stage.beside or stage.apart:
+            together = [stage]
+            while stage.beside and waiting and waiting[0].beside == stage.beside:
                 together.append(waiting.pop(0))
             results += _side_by_side(together, env)
             continue
-        stage = waiting.pop(0)
         print(f"\n── {stage.name}", flush=True)
         start = time.monotonic()
         code = subprocess.run(stage.command, cwd=ROOT, env=env, check=False).returncode

@@ -23,7 +23,12 @@ def test_stages_side_by_side_do_not_meet(
         "print(name, 'met', len(list(folder.iterdir())))\n"
     )
     stages = [
-        Stage(name, (sys.executable, "-c", code, str(tmp_path), name), apart=True)
+        Stage(
+            name,
+            (sys.executable, "-c", code, str(tmp_path), name),
+            beside=1,
+            apart=True,
+        )
         for name in ("one", "two")
     ]
     assert run_stages(stages) == 0
