@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final, override
 import probatio
 
 from homeassistant.components.event.const import EventEntityStateAttribute
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     ATTR_ENTITY_ID,
     CONF_OPTIONS,
@@ -305,9 +304,10 @@ def _words(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
         if entry is not None and entry.config_entry_id is not None
         else None
     )
-    if entry is None or owner is None or owner.state is not ConfigEntryState.LOADED:
+    # An entity says its first state while its entry is still being set up.
+    hub = getattr(owner, "runtime_data", None)
+    if entry is None or hub is None:
         return {}
-    hub = owner.runtime_data
     key = entry.unique_id.removeprefix(f"{hub.cluster_uid}/").rpartition("/")[0]
     device = hub.roster.devices.get(key)
     if device is None:

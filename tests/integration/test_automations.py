@@ -340,6 +340,22 @@ async def test_a_problem_that_comes_during_an_outage_is_not_missed(
     assert len(house.ran) == 1
 
 
+async def test_what_was_mended_during_a_reload_is_told_with_its_name(
+    house: House, home: LiveServer
+) -> None:
+    """Its first state after that is said before the entry is set up."""
+    break_down(home)
+    path = f"{FRIDGE}/status"
+    await until(house.hass, lambda: state(house.hass, path) == "failing", "failing")
+    await house.automate("recovered", house.target("device"))
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    mend(home)
+    await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await until(house.hass, lambda: house.ran, "the run")
+    assert house.ran[0]["device"] == "Fridge"
+    assert house.ran[0]["device_id"]
+
+
 @pytest.mark.parametrize(
     ("key", "said", "runs"),
     [
