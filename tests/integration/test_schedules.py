@@ -204,6 +204,7 @@ async def test_what_must_run_alone_is_not_run_twice(
     [
         ((422, "Invalid", "ValidatingAdmissionPolicy denied"), "run_refused"),
         ((403, "Forbidden", "no"), "run_not_allowed"),
+        ((403, "Forbidden", "ValidatingAdmissionPolicy 'no' denied"), "run_refused"),
         ((503, "ServiceUnavailable", "etcd"), "run_unreachable"),
     ],
 )

@@ -37,6 +37,15 @@ _BY_STATUS: Final[dict[int, type[KubeError]]] = {
 }
 
 
+# A 403 of admission says who refuses; that of an account without the right names the account.
+_ADMISSION: Final = (
+    "ValidatingAdmissionPolicy ",
+    "admission webhook ",
+    "exceeded quota: ",
+    "violates PodSecurity ",
+)
+
+
 def error_of(status: Status, *, code: int | None = None) -> KubeError:
     """Return the error that a Status tells, be it the answer or an ERROR event of a watch.
 
@@ -56,6 +65,8 @@ def error_of(status: Status, *, code: int | None = None) -> KubeError:
         )
     if code == 504 and "ResourceVersionTooLarge" in status.causes:
         return Expired(message, status=code, reason="ResourceVersionTooLarge")
+    if code == 403 and any(word in message for word in _ADMISSION):
+        return Invalid(message, status=code, reason=status.reason)
     # A watch can end by "Expired" with any code.
     kind = Expired if status.reason == "Expired" else _BY_STATUS.get(code)
     if kind is None:

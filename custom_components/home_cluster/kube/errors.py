@@ -87,4 +87,4 @@ class TooManyRequests(KubeError):
 
 
 class Invalid(KubeError):
-    """400 or 422: the server understood and refuses, as an admission policy does."""
+    """400 or 422, of an admission policy also 403: the server understood and refuses."""

@@ -164,6 +164,28 @@ def test_an_error_event_is_read_like_an_answer() -> None:
     assert type(error_of(Status())) is Unreachable
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            'jobs.batch is forbidden: User "home" cannot create resource "jobs"',
+            Forbidden,
+        ),
+        (
+            "jobs.batch \"a\" is forbidden: ValidatingAdmissionPolicy 'b' with binding 'b' denied request: c",
+            Invalid,
+        ),
+        ('admission webhook "a.example" denied the request: b', Invalid),
+        ('pods "a" is forbidden: exceeded quota: b, requested: pods=1', Invalid),
+        ('pods "a" is forbidden: violates PodSecurity "restricted:latest": b', Invalid),
+    ],
+)
+def test_a_refusal_by_admission_is_no_missing_right(
+    said: str, kind: type[KubeError]
+) -> None:
+    assert type(error_of(Status(code=403, reason="Forbidden", message=said))) is kind
+
+
 async def test_the_account_is_shown_and_nothing_else_asked_for() -> None:
     async with connected(always({})) as (client, server):
         await client.request("GET", "/api/v1/pods", params={"limit": 5})
