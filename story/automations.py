@@ -38,15 +38,24 @@ class Automations:
     ) -> None:
         """Have one that puts a notification on the wall; `says` is its template, `when` its conditions."""
         note = {"notification_id": name, "message": says or name}
-        await self._inside.house.rest(
-            "POST",
-            f"/api/config/automation/config/{name}",
+        await self._save(
+            name,
             {
-                "alias": name,
                 "triggers": [trigger],
                 "conditions": list(when),
                 "actions": [{"action": "persistent_notification.create", "data": note}],
             },
+        )
+
+    async def use(self, name: str, blueprint: str, **inputs: Any) -> None:
+        """Have one by a blueprint that was imported before, at the path of its file."""
+        await self._save(name, {"use_blueprint": {"path": blueprint, "input": inputs}})
+
+    async def _save(self, name: str, content: dict[str, Any]) -> None:
+        await self._inside.house.rest(
+            "POST",
+            f"/api/config/automation/config/{name}",
+            {"alias": name, **content},
         )
         self._made.append(name)
 

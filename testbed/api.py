@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .errors import TestbedError
 from .network import THE_CONTROL_PLANE
-from .pki import Pki
+from .pki import URL, Pki
 
 ADMIN: Final = "admin"
 _PORT: Final = 6443
@@ -26,9 +26,10 @@ class ApiError(TestbedError):
 class Api:
     """Requests with the admin's certificate, each on a connection of its own."""
 
-    def __init__(self, pki: Pki) -> None:
+    def __init__(self, pki: Pki, address: str = THE_CONTROL_PLANE.address) -> None:
         """Certificates are read at each request: they may have been rotated."""
         self._pki = pki
+        self._address = address
 
     def ready(self) -> bool:
         """Whether /readyz says ok."""
@@ -85,7 +86,7 @@ class Api:
             context = ssl.create_default_context(cafile=str(self._pki.ca))
             context.load_cert_chain(self._pki.certificate(ADMIN), self._pki.key(ADMIN))
             connection = http.client.HTTPSConnection(
-                THE_CONTROL_PLANE.address, _PORT, context=context, timeout=timeout
+                self._address, _PORT, context=context, timeout=timeout
             )
             try:
                 headers = {"Content-Type": content_type} if body else {}
@@ -108,7 +109,7 @@ def _message(text: bytes) -> str:
         return text.decode(errors="replace").strip()[:200]
 
 
-def admin_kubeconfig(pki: Pki, file: Path) -> None:
+def admin_kubeconfig(pki: Pki, file: Path, url: str = URL) -> None:
     """Write the admin's kubeconfig, with everything in it."""
     file.touch(mode=0o600)
-    file.write_text(pki.kubeconfig(ADMIN, embedded=True))
+    file.write_text(pki.kubeconfig(ADMIN, url, embedded=True))

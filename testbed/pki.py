@@ -147,7 +147,7 @@ class Pki:
             ),
         )
 
-    def kubeconfig(self, name: str, *, embedded: bool = False) -> str:
+    def kubeconfig(self, name: str, url: str = URL, *, embedded: bool = False) -> str:
         """A kubeconfig for the account with that certificate, as JSON (which is YAML too).
 
         `embedded`: with the certificates in it, so that it can be carried elsewhere.
@@ -158,7 +158,7 @@ class Pki:
                 return {f"{word}-data": base64.b64encode(file.read_bytes()).decode()}
             return {word: str(file)}
 
-        cluster = {"server": URL, **entry("certificate-authority", self.ca)}
+        cluster = {"server": url, **entry("certificate-authority", self.ca)}
         user = {
             **entry("client-certificate", self.certificate(name)),
             **entry("client-key", self.key(name)),

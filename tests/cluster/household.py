@@ -1,0 +1,165 @@
+"""A Home Assistant that lives on the real cluster, for tests that ask what only it can tell."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+import copy
+from functools import partial, wraps
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+import shutil
+import threading
+from typing import Any, Final, override
+
+from story import home
+from story.automations import Automations
+from story.inside import Inside
+from story.stage import Stage
+from story.steps.parts import device_manifest
+from story.witness import Workload
+from testbed.cluster import Cluster
+from testbed.house import INTEGRATION
+
+ZONE: Final = "workshop"
+BLUEPRINTS: Final = (
+    Path(__file__).parents[2] / "blueprints" / "automation" / "home_cluster"
+)
+PREFIX: Final = "home-cluster.github.io/"
+
+# A minute of a watchdog lasts a quarter of a second, and what a device is there for is missed at once.
+_HURRY: Final = """
+from datetime import timedelta as _timedelta
+from . import guard as _guard
+from .model import serving as _serving
+_guard.timedelta = lambda *, minutes: _timedelta(seconds=minutes / 4)
+_serving.GRACE = _timedelta(0)
+"""
+
+type Content = dict[str, Any]
+
+
+class Household:
+    """Home Assistant, connected with all rights in the zone; everything runs in `run`'s loop."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        """Nothing is started yet."""
+        self.cluster = cluster
+        integration = folder / INTEGRATION.name
+        unread = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(INTEGRATION, integration, ignore=unread)
+        with (integration / "__init__.py").open("a") as file:
+            file.write(_HURRY)
+        self.stage = Stage(cluster, folder, integration=integration, namespaces=[ZONE])
+        self.inside = self.stage.main
+        self.made = Automations(self.inside)
+        self._runner = asyncio.Runner()
+
+    def run[T](self, act: Coroutine[Any, Any, T]) -> T:
+        """Do something in the loop in which Home Assistant is listened to."""
+        return self._runner.run(act)
+
+    async def open(self) -> None:
+        """Start and connect."""
+        await self.stage.open()
+        await self.stage.apply(home.full_rights([ZONE]))
+        await self.stage.connected()
+
+    def close(self) -> None:
+        """Stop; the cluster keeps what was applied."""
+        self.run(self.stage.close())
+        self._runner.close()
+
+    def of_cluster(self, uid: str) -> Inside:
+        """The same Home Assistant, asked about another cluster's devices."""
+        other = copy.copy(self.inside)
+        other.uid = uid
+        return other
+
+    async def device_id(self, workload: Workload) -> str:
+        """The id of a workload's device."""
+        return str((await self.inside.devices())[workload.path]["id"])
+
+    async def says(self, entity: str, state: str, **attributes: Any) -> None:
+        """Have an entity that another integration would have say something."""
+        content = {"state": state, "attributes": attributes}
+        await self.inside.house.rest("POST", f"/api/states/{entity}", content)
+
+    async def automate(self, name: str, blueprint: str, **inputs: Any) -> None:
+        """Import a blueprint as a person does, by its address, and have an automation by it."""
+        path = f"home_cluster/{blueprint}.yaml"
+        with _served(BLUEPRINTS) as address:
+            found = await self.inside.house.call(
+                "blueprint/import", url=f"{address}/{blueprint}.yaml"
+            )
+        assert found["validation_errors"] is None
+        await self.inside.house.call(
+            "blueprint/save",
+            domain="automation",
+            path=path,
+            yaml=found["raw_data"],
+            allow_override=True,
+        )
+        await self.made.use(name, path, **inputs)
+
+    async def until_told(self, name: str, message: str, *, timeout: float = 60) -> None:
+        """Wait until an automation has put this on the wall."""
+
+        async def told() -> bool:
+            return await self.made.said(name) == message
+
+        await self.inside.until(f"{name} says {message!r}", told, timeout=timeout)
+
+    async def pods(self, workload: Workload) -> set[str]:
+        """The uids of its pods that are ready and stay."""
+        found = await self.stage.witness.pods(workload)
+        return {pod.uid for pod in found if pod.ready and not pod.ending}
+
+
+def at_home(
+    act: Callable[[Household], Coroutine[Any, Any, None]],
+) -> Callable[[Household], None]:
+    """A test that runs in the loop of its household."""
+
+    @wraps(act)
+    def test(household: Household) -> None:
+        household.run(act(household))
+
+    return test
+
+
+def deployment(name: str) -> Workload:
+    """A Deployment of the zone."""
+    return Workload("Deployment", ZONE, name)
+
+
+def manifest(name: str, *, hints: dict[str, str] | None = None, **more: Any) -> Content:
+    """A device of the zone with these hints; the rest is as for those of the story."""
+    made = device_manifest(name, **more)
+    made["metadata"]["namespace"] = ZONE
+    made["metadata"]["annotations"] = {
+        f"{PREFIX}{key}": text for key, text in (hints or {}).items()
+    }
+    return made
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    @override
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The address of a web server that holds a folder."""
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(_Quiet, directory=folder)
+    ) as server:
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}
+        )
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
