@@ -24,13 +24,10 @@ CONF_VERIFY_SSL: Final = "verify_ssl"
 
 # What becomes a device (entry options).
 CONF_MODE: Final = "mode"
-MODE_LABELLED: Final = "labelled"
+CONF_NAMESPACES: Final = "namespaces"
+
 # From here on, in per cent, a file system is nearly full.
 NEARLY_FULL: Final = 90
-
-MODE_NAMESPACES: Final = "namespaces"
-MODE_ALL: Final = "all"
-CONF_NAMESPACES: Final = "namespaces"
 
 # How often CPU and memory are read, in seconds, while an entity shows them (entry options).
 CONF_METRICS_INTERVAL: Final = "metrics_interval"

@@ -45,12 +45,10 @@ from .const import (
     FEWEST_LOSSES,
     METRICS_INTERVAL,
     METRICS_INTERVALS,
-    MODE_ALL,
-    MODE_LABELLED,
-    MODE_NAMESPACES,
     MOST_LOSSES,
     NODE_LOSSES,
 )
+from .model.selection import MODE_ALL, MODE_LABELLED, MODE_NAMESPACES
 
 _NO_WORDS: Final = dict.fromkeys(
     (

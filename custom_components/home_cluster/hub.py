@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from .boots import Boots, reboot_told
 from .chronicle import Chronicle
 from .commands import Answers, Commands
-from .const import CONF_MODE, CONF_NAMESPACES, MODE_ALL
+from .const import CONF_MODE, CONF_NAMESPACES
 from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
 from .digest import Digest
 from .firmware import Firmware
@@ -31,6 +31,7 @@ from .lookout import withdraw_reauth
 from .mending import Mending
 from .metrics import Metrics
 from .model.index import Index
+from .model.selection import MODE_ALL
 from .model.situation import Situation
 from .model.undoing import Setting, Value
 from .model.views import Control, Need, NodeView, WorkloadView

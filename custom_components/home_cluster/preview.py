@@ -22,20 +22,20 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from .connect import Refused, insist, rules
-from .const import (
-    CONF_MODE,
-    CONF_NAMESPACES,
-    DOMAIN,
-    MODE_ALL,
-    MODE_LABELLED,
-    MODE_NAMESPACES,
-)
+from .const import CONF_MODE, CONF_NAMESPACES, DOMAIN
 from .kube.access import Missing
 from .kube.client import Client
 from .kube.errors import Forbidden, KubeError, NotFound
 from .kube.resources import RESOURCES
 from .kube.schema import WORKLOAD_KINDS, CronJob, Job, Kind, Namespace, Workload
-from .model.selection import AnyWorkload, selected, system_namespaces
+from .model.selection import (
+    MODE_ALL,
+    MODE_LABELLED,
+    MODE_NAMESPACES,
+    AnyWorkload,
+    selected,
+    system_namespaces,
+)
 
 SHOWN: Final = 12
 UNKNOWN: Final = "–"

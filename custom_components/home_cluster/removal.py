@@ -8,12 +8,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .absence import Absences
-from .const import MODE_NAMESPACES
 from .devices import CLUSTER, Device, Devices, claim_of, key_of, ref_of, volume_keys
 from .kube.cluster import Cluster
 from .kube.errors import KubeError
 from .kube.resources import RESOURCES
 from .kube.schema import Kind, Ref
+from .model.selection import MODE_NAMESPACES
 from .rights import Rights
 from .roster import Roster
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .const import MODE_ALL, MODE_NAMESPACES
 from .kube.access import Missing
 from .kube.resources import RESOURCES
 from .kube.schema import Kind
+from .model.selection import MODE_ALL, MODE_NAMESPACES
 
 # Up to this many chosen namespaces have watches of their own; for more, one for the cluster costs less.
 FEW: Final = 3

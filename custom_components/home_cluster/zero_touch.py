@@ -20,15 +20,8 @@ from homeassistant.helpers.storage import Store
 from homeassistant.helpers.typing import ConfigType
 
 from .connect import Refused, connect_in_cluster, in_a_pod
-from .const import (
-    CONF_METHOD,
-    CONF_MODE,
-    CONF_NAMESPACES,
-    DOMAIN,
-    METHOD_IN_CLUSTER,
-    MODE_ALL,
-    MODE_NAMESPACES,
-)
+from .const import CONF_METHOD, CONF_MODE, CONF_NAMESPACES, DOMAIN, METHOD_IN_CLUSTER
+from .model.selection import MODE_ALL, MODE_NAMESPACES
 
 # Set by the chart: the namespaces of its zones, separated by commas.
 NAMESPACES_VARIABLE: Final = "HOME_CLUSTER_NAMESPACES"

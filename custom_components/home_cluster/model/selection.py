@@ -8,9 +8,10 @@ from .hints import SYSTEM_LABEL, labelled
 
 type AnyWorkload = Workload | CronJob | Job
 
-LABELLED: Final = "labelled"
-NAMESPACES: Final = "namespaces"
-ALL: Final = "all"
+# The modes: by the label alone, namespaces that were chosen by name, everything but the system's.
+MODE_LABELLED: Final = "labelled"
+MODE_NAMESPACES: Final = "namespaces"
+MODE_ALL: Final = "all"
 
 
 def selected(
@@ -25,16 +26,16 @@ def selected(
     name nothing leads out, for the account need not be able to look beyond them. A Job is a device
     only with the label "true" and without an owner: one-time names would fill the registries.
     """
-    if mode == NAMESPACES and workload.namespace not in namespaces:
+    if mode == MODE_NAMESPACES and workload.namespace not in namespaces:
         return False
     wish = labelled(workload.labels)
     if isinstance(workload, Job):
         return wish is True and workload.owner is None
     if wish is not None:
         return wish
-    if mode == ALL:
+    if mode == MODE_ALL:
         return not is_system(workload.namespace, system_namespaces)
-    return mode == NAMESPACES
+    return mode == MODE_NAMESPACES
 
 
 def is_system(namespace: str, system_namespaces: Collection[str]) -> bool:

@@ -4,9 +4,9 @@ import pytest
 
 from custom_components.home_cluster.kube.schema import HINT_PREFIX, Namespace, Owner
 from custom_components.home_cluster.model.selection import (
-    ALL,
-    LABELLED,
-    NAMESPACES,
+    MODE_ALL,
+    MODE_LABELLED,
+    MODE_NAMESPACES,
     AnyWorkload,
     selected,
     system_namespaces,
@@ -40,20 +40,22 @@ SYSTEM = frozenset({"plumbing"})
 def test_the_label_speaks_against_the_mode(
     workload: AnyWorkload, by_label: bool, by_namespace: bool, all_but_system: bool
 ) -> None:
-    assert selected(workload, LABELLED, ["kitchen"], SYSTEM) is by_label
-    assert selected(workload, NAMESPACES, ["kitchen"], SYSTEM) is by_namespace
-    assert selected(workload, ALL, [], SYSTEM) is all_but_system
+    assert selected(workload, MODE_LABELLED, ["kitchen"], SYSTEM) is by_label
+    assert selected(workload, MODE_NAMESPACES, ["kitchen"], SYSTEM) is by_namespace
+    assert selected(workload, MODE_ALL, [], SYSTEM) is all_but_system
 
 
 def test_a_system_namespace_that_was_chosen_by_name_is_chosen() -> None:
-    assert selected(deployment(namespace="plumbing"), NAMESPACES, ["plumbing"], SYSTEM)
+    assert selected(
+        deployment(namespace="plumbing"), MODE_NAMESPACES, ["plumbing"], SYSTEM
+    )
 
 
 def test_a_label_leads_out_of_the_system_but_not_out_of_the_chosen_namespaces() -> None:
     labelled = deployment(namespace="plumbing", labels=YES)
-    assert selected(labelled, ALL, ["kitchen"], SYSTEM)
-    assert selected(labelled, LABELLED, ["kitchen"], SYSTEM)
-    assert not selected(labelled, NAMESPACES, ["kitchen"], SYSTEM)
+    assert selected(labelled, MODE_ALL, ["kitchen"], SYSTEM)
+    assert selected(labelled, MODE_LABELLED, ["kitchen"], SYSTEM)
+    assert not selected(labelled, MODE_NAMESPACES, ["kitchen"], SYSTEM)
 
 
 def test_system_namespaces_are_told_by_their_label() -> None:
