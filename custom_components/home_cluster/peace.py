@@ -20,7 +20,7 @@ from .kube.writers import look_at
 from .model.owners import CHART_IMAGE
 from .model.remedies import FIELDS, By, Undoer, remedy, who_undid, writer_itself
 from .model.situation import Undone
-from .model.undoing import Setting, Undoing, Value, settings_of
+from .model.undoing import LIMITS, Setting, Undoing, Value, edition_of, settings_of
 from .model.views import WorkloadView
 from .parts import Part
 from .rights import scaler_of
@@ -29,7 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # Once may have been a person; who does it again is at odds with what is set here.
 AGAIN: Final = 2
-_LIMITS: Final = (Setting.MINIMUM, Setting.MAXIMUM)
+# What our own chart never names, and what it names anew only where its values do.
+_LEFT_ALONE: Final = (Setting.REPLICAS, Setting.SUSPEND, Setting.IMAGE)
 
 
 class Home(Protocol):
@@ -112,7 +113,9 @@ class Peace(Part):
         self._disarm()
 
     def _look(self, view: WorkloadView) -> None:
-        undone = self._undoing.look(view.ref, settings_of(view), dt_util.utcnow())
+        undone = self._undoing.look(
+            view.ref, edition_of(view), settings_of(view), dt_util.utcnow()
+        )
         for setting in undone:
             task = self._home.entry.async_create_background_task(
                 self._home.hass,
@@ -127,7 +130,7 @@ class Peace(Part):
     async def _find_out(self, view: WorkloadView, setting: Setting) -> None:
         """Ask the cluster who wrote the setting, and tell it."""
         scaler = scaler_of(view)
-        target = scaler if setting in _LIMITS and scaler is not None else view.ref
+        target = scaler if setting in LIMITS and scaler is not None else view.ref
         try:
             record, writer = await look_at(self._home.client, target, FIELDS[setting])
         except KubeError as err:
@@ -143,11 +146,10 @@ class Peace(Part):
             return
         undoer = undoer or writer_itself(writer)
         if (
-            setting is Setting.IMAGE
+            setting in _LEFT_ALONE
             and undoer.by is By.HELM
             and CHART_IMAGE in record.annotations
         ):
-            # Our chart changes an image from here only where its values came to name another one.
             return
         watch.told = True
         present = settings_of(view)[setting]

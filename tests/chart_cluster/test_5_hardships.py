@@ -100,11 +100,11 @@ def test_a_cluster_from_a_copy_of_its_datastore_is_the_same_house(
     visit.home.wait_ready()
     visit.enter()
     assert visit.entry()["entry_id"] == entry
-    # The lamp may say, and rightly, that somebody undid its switch.
     visit.wait_states(
-        240,
+        120,
         binary_sensor__kubernetes_reachable="on",
         switch__hall_lamp="on",
+        sensor__hall_lamp_status="running",
         sensor__living_room_jazz_status="running",
         sensor__broker_status="running",
     )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 import json
 import ssl
-from typing import Any, Self, override
+from typing import Any, NamedTuple, Self, override
 
 from aiohttp import web
 
@@ -46,6 +46,13 @@ class Watcher:
     events: asyncio.Queue[tuple[str, dict[str, Any]] | None] = field(
         default_factory=asyncio.Queue
     )
+
+
+class Snapshot(NamedTuple):
+    """What there was at a version."""
+
+    version: int
+    live: dict[tuple[str, str, str], dict[str, Any]]
 
 
 @dataclass
@@ -111,6 +118,21 @@ class LiveServer(ApiServer):
         self._version = next(self._versions)
         obj["metadata"]["resourceVersion"] = str(self._version)
         self._tell("DELETED", resource, obj)
+
+    def snapshot(self) -> Snapshot:
+        """Save what there is now."""
+        return Snapshot(self._version, deepcopy(self.live))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot; what was not told by then never is, and who watches has to begin anew."""
+        self._version, self.live = snapshot
+        self._held = []
+        self.cut()
+
+    def cut(self) -> None:
+        """End all watches."""
+        for watcher in tuple(self.watchers):
+            watcher.events.put_nowait(None)
 
     def workload(
         self,
@@ -288,8 +310,7 @@ class LiveServer(ApiServer):
     async def down(self) -> None:
         """Refuse connections and cut those that are open."""
         assert self._runner is not None
-        for watcher in self.watchers:
-            watcher.events.put_nowait(None)
+        self.cut()
         await self._runner.cleanup()
         self._runner = None
 

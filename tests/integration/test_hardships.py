@@ -1,7 +1,6 @@
 """What happens seldom, in the worst order: nothing is lost, removed or made up."""
 
 import asyncio
-from copy import deepcopy
 import logging
 from pathlib import Path
 from typing import Any
@@ -127,15 +126,12 @@ async def test_an_answer_does_not_outlive_a_store_restored_from_a_backup(
 ) -> None:
     """Versions start over from lower ones; what a complete read says is so."""
     await set_up(hass, entry_for(home))
-    before = deepcopy(home.live)
-    version = home._version
+    before = home.snapshot()
     home.hold_events = True
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
     assert state(hass, f"{FRIDGE}/power") == "off"
-    home.live, home._version, home._held = before, version, []
+    home.restore(before)
     home.hold_events = False
-    for watcher in tuple(home.watchers):
-        watcher.events.put_nowait(None)
     await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on", 6)
 
 
@@ -147,8 +143,7 @@ async def test_an_answer_outlives_a_broken_stream(
     states = States(hass)
     home.hold_events = True
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
-    for watcher in tuple(home.watchers):
-        watcher.events.put_nowait(None)
+    home.cut()
     await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off", 6)
     assert "on" not in states.of(f"{FRIDGE}/power")
 

@@ -19,7 +19,7 @@ from tests.integration.cluster_home import (
     state,
     until,
 )
-from tests.integration.live_server import LiveServer, now
+from tests.integration.live_server import PREFIX, LiveServer, now
 
 FRIDGE = "deployment/kitchen/fridge"
 BACKUP = "cronjob/garden/backup"
@@ -162,6 +162,46 @@ async def test_a_person_is_let_be_the_first_time(
     assert issue.translation_key == "undone_by_writer"
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["owner"] == "kubectl"
+
+
+async def test_a_datastore_from_a_copy_is_nobodys_undoing(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """What was set since is forgotten with all else; later, whoever undoes is named again."""
+    flux(home)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    before = home.snapshot()
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    home.restore(before)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "running", "running")
+    await settled(hass, entry)
+    assert repairs(hass) == []
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off again")
+    set_back(home, "kustomize-controller", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+
+
+@pytest.mark.parametrize(("chart_image", "named"), [(True, False), (False, True)])
+async def test_our_own_chart_names_no_count(
+    hass: HomeAssistant, home: LiveServer, chart_image: bool, named: bool
+) -> None:
+    """The API server keeps no writer of a count that was only ever scaled: its own Helm was none."""
+    annotations = {
+        "meta.helm.sh/release-name": "home",
+        **({f"{PREFIX}chart-image": OLD} if chart_image else {}),
+    }
+    home.put("deployments", "kitchen", "fridge", metadata={"annotations": annotations})
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    home.scale("deployments", "kitchen", "fridge", 2)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")
+    await settled(hass, entry)
+    assert bool(repairs(hass)) is named
 
 
 async def test_an_autoscalers_limit_is_watched(

@@ -1,10 +1,10 @@
 """What was set from here, and whether it stays so."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..kube.schema import Kind, Ref
 from .case import Case, Finding, Weight
@@ -32,18 +32,34 @@ class Setting(StrEnum):
 # A count, a switch, an image. That anything but 0 will do is True.
 type Value = int | bool | str
 
+# These are another object's, the autoscaler's, which need not count its changes.
+LIMITS: Final = (Setting.MINIMUM, Setting.MAXIMUM)
+
+
+class Edition(NamedTuple):
+    """Which change of its spec a workload is at, as the API server counts them."""
+
+    uid: str = ""
+    generation: int = 0
+
+    def precedes(self, other: Edition) -> bool:
+        """Say whether the very same workload was no further: its datastore was restored from a copy."""
+        return self.uid == other.uid and 0 < self.generation <= other.generation
+
 
 @dataclass(slots=True)
 class Watch:
     """A setting that is watched: what was asked for and when, and what became of it.
 
     `undone` counts how often it was undone, last at `undone_at`; `held_since` is since when it has been
-    as asked for after that. `told` says that somebody knows who undoes it.
+    as asked for after that. `edition` is that of the workload when it was last as asked for. `told` says
+    that somebody knows who undoes it.
     """
 
     wanted: Value
     at: datetime
     seen: bool = False
+    edition: Edition = field(default_factory=Edition)
     is_undone: bool = False
     undone: int = 0
     undone_at: datetime | None = None
@@ -69,6 +85,11 @@ def settings_of(view: WorkloadView) -> dict[Setting, Value]:
         found[Setting.MINIMUM] = view.autoscaler.minimum
         found[Setting.MAXIMUM] = view.autoscaler.maximum
     return found
+
+
+def edition_of(view: WorkloadView) -> Edition:
+    """Return which change of its spec a workload is at."""
+    return Edition(view.uid, view.generation)
 
 
 def undone_by_owner(case: Case) -> Finding | None:
@@ -111,9 +132,16 @@ class Undoing:
         return bool(self._watches)
 
     def look(
-        self, ref: Ref, now_set: Mapping[Setting, Value], now: datetime
+        self,
+        ref: Ref,
+        edition: Edition,
+        now_set: Mapping[Setting, Value],
+        now: datetime,
     ) -> list[Setting]:
-        """Take in how a workload is set now; return which settings have been undone just now."""
+        """Take in how a workload is set now; return which settings have been undone just now.
+
+        What is as before because the whole datastore is, nobody undid.
+        """
         undone = []
         for setting, value in now_set.items():
             watch = self._watches.get((ref, setting))
@@ -121,6 +149,7 @@ class Undoing:
                 continue
             if _is(watch.wanted, value):
                 watch.seen, watch.is_undone = True, False
+                watch.edition = edition
                 if watch.held_since is None:
                     watch.held_since = now
                 continue
@@ -128,7 +157,8 @@ class Undoing:
             # Until it was seen once, the news of it are on their way.
             if not watch.seen or watch.is_undone:
                 continue
-            if now - watch.at > WINDOW:
+            restored = setting not in LIMITS and edition.precedes(watch.edition)
+            if restored or now - watch.at > WINDOW:
                 if not watch.told:
                     del self._watches[ref, setting]
                 continue

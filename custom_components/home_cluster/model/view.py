@@ -33,6 +33,7 @@ def workload_view(situation: Situation) -> WorkloadView:
     return WorkloadView(
         ref=situation.ref,
         uid=workload.uid,
+        generation=workload.generation,
         name=(hints := parse(workload.labels, workload.annotations)).name
         or workload.name,
         hints=hints,

@@ -202,11 +202,13 @@ class WorkloadView:
     `power` says whether it is switched on. `ready` counts ready pods, `restarts` the restarts of the
     pods there are. `nodes` are where they run, sorted. `image` is that of the main `container`, `digest`
     what it was pulled by ("" while no pod tells).
-    `autoscaler` is there when an HPA owns the count, `runs` for a CronJob.
+    `autoscaler` is there when an HPA owns the count, `runs` for a CronJob. `generation` counts the
+    changes of its spec.
     """
 
     ref: Ref
     uid: str
+    generation: int
     name: str
     hints: Hints
     labelled: bool

@@ -9,6 +9,7 @@ from custom_components.home_cluster.kube.schema import Kind, Ref
 from custom_components.home_cluster.model.health import health
 from custom_components.home_cluster.model.situation import Undone
 from custom_components.home_cluster.model.undoing import (
+    Edition,
     Setting,
     Undoing,
     Value,
@@ -30,6 +31,7 @@ class Story:
         """Begin at noon."""
         self.undoing = Undoing()
         self.setting = setting
+        self.edition = Edition("one", 1)
 
     @staticmethod
     def at(minutes: float) -> datetime:
@@ -40,10 +42,12 @@ class Story:
         """Set it from here."""
         self.undoing.commanded(FRIDGE, self.setting, wanted, self.at(minutes))
 
-    def see(self, minutes: float, value: Value) -> bool:
-        """See it so; say whether it was undone just now."""
+    def see(self, minutes: float, value: Value, edition: Edition | None = None) -> bool:
+        """See it so, in the next edition or in this one; say whether it was undone just now."""
+        uid, generation = self.edition
+        self.edition = edition or Edition(uid, generation + 1)
         now_set = {self.setting: value}
-        return bool(self.undoing.look(FRIDGE, now_set, self.at(minutes)))
+        return bool(self.undoing.look(FRIDGE, self.edition, now_set, self.at(minutes)))
 
     def over(self, minutes: float) -> bool:
         """Say whether something is forgotten by then."""
@@ -89,6 +93,31 @@ def test_a_second_command_is_what_counts() -> None:
     story.command(1, 2)
     assert not story.see(1, 2)
     assert story.see(2, 0)
+
+
+@pytest.mark.parametrize(
+    ("edition", "undone"),
+    [
+        (Edition("one", 5), True),
+        (Edition("one", 4), False),
+        (Edition("one", 3), False),
+        (Edition("another", 1), True),
+        (Edition("one", 0), True),
+    ],
+)
+def test_a_datastore_from_a_copy_undoes_nothing(edition: Edition, undone: bool) -> None:
+    """Its editions are of before; whoever sets something back makes a new one."""
+    story = Story()
+    story.command(0, 0)
+    story.see(0, 0, Edition("one", 4))
+    assert story.see(1, 2, edition) is undone
+
+
+def test_an_autoscalers_limits_have_no_part_in_the_editions() -> None:
+    story = Story(Setting.MAXIMUM)
+    story.command(0, 5)
+    story.see(0, 5, Edition("one", 4))
+    assert story.see(1, 3, Edition("one", 4))
 
 
 def test_it_is_counted_how_often() -> None:
