@@ -1,9 +1,7 @@
 """Home Cluster: every device pod of a Kubernetes cluster is a device in Home Assistant."""
 
-from typing import Final
-
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
@@ -26,6 +24,7 @@ from .const import (
     DOMAIN,
     KUBERNETES_REQUIREMENT,
     METHOD_KUBECONFIG,
+    PLATFORMS,
 )
 from .holding import unheld_issue_id
 from .hub import SYNC_TIMEOUT, HomeClusterConfigEntry, Hub, OtherCluster
@@ -41,16 +40,6 @@ from .zero_touch import (
     connect_own_cluster,
     named_namespaces,
 )
-
-PLATFORMS: Final = [
-    Platform.BINARY_SENSOR,
-    Platform.BUTTON,
-    Platform.EVENT,
-    Platform.NUMBER,
-    Platform.SENSOR,
-    Platform.SWITCH,
-    Platform.UPDATE,
-]
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:

@@ -2,7 +2,19 @@
 
 from typing import Final
 
+from homeassistant.const import Platform
+
 DOMAIN: Final = "home_cluster"
+
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.UPDATE,
+]
 
 # Reads kubeconfigs whose credentials come from a plugin or an identity provider. 75 MB, so fetched
 # only when one is used.

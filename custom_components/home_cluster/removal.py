@@ -94,15 +94,16 @@ class Removal:
 
     @callback
     def sweep(self, device: Device) -> None:
-        """Remove the entities that a device has no more, and ask about the volumes that it may have no more."""
+        """Remove the entities that a device has no more, and ask about the volumes that may not exist any more."""
+        owner = ref_of(device.key)
         for key in self._home.roster.sweep(device):
-            ref, claim = ref_of(device.key), claim_of(key)
-            if (
-                ref is not None
-                and claim
-                and self._home.rights.scope.follows(Kind.VOLUME_CLAIM, ref.namespace)
-            ):
-                self._absences.add(Ref(Kind.VOLUME_CLAIM, ref.namespace, claim))
+            if owner is None or not (claim := claim_of(key)):
+                continue
+            ref = Ref(Kind.VOLUME_CLAIM, owner.namespace, claim)
+            if self._home.rights.scope.follows(
+                ref.kind, ref.namespace
+            ) and ref.key not in self._home.cluster.store(ref.kind):
+                self._absences.add(ref)
 
     async def is_stale(self, device: dr.AnyDeviceEntry) -> bool:
         """Say whether a registered device stands for nothing in the cluster any more."""

@@ -12,6 +12,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import DOMAIN, PLATFORMS
 from .devices import Device, DeviceView
 from .model.views import Control, Need
 
@@ -78,6 +79,7 @@ class Roster:
         self._may = may
         self._unique_id = unique_id
         self._followers: list[_Follower] = []
+        self._described: set[str] = set()
         self._listeners: dict[str, list[CALLBACK_TYPE]] = {}
         # Those that somebody sees come first: half of all are disabled until somebody wants them.
         self._queue: _Queue = deque()
@@ -103,6 +105,7 @@ class Roster:
         """
         follower = _Follower(tuple(descriptions), make, add, more)
         self._followers.append(follower)
+        self._described.update(one.key for one in follower.descriptions)
         for device in self.devices.values():
             self._fit(follower, device)
 
@@ -130,16 +133,11 @@ class Roster:
         Returns the keys of what one device had more than others of its kind: whether that is gone is
         for others to find out.
         """
-        described = {
-            description.key
-            for follower in self._followers
-            for description in follower.descriptions
-        }
         unknown = set()
         for key, entity_id in self._registered(device).items():
             if key in device.entities:
                 continue
-            if key in described:
+            if key in self._described:
                 er.async_get(self._hass).async_remove(entity_id)
             else:
                 unknown.add(key)
@@ -149,8 +147,12 @@ class Roster:
     def strike(self, device: Device, key: str) -> None:
         """Remove an entity, if there is one."""
         device.entities.discard(key)
-        if (entity_id := self._registered(device).get(key)) is not None:
-            er.async_get(self._hass).async_remove(entity_id)
+        registry = er.async_get(self._hass)
+        unique_id = self._unique_id(device.key, key)
+        for platform in PLATFORMS:
+            entity_id = registry.async_get_entity_id(platform, DOMAIN, unique_id)
+            if entity_id is not None:
+                registry.async_remove(entity_id)
 
     @callback
     def listen(self, key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -35,6 +36,7 @@ from tests.integration.live_server import LiveServer
 from tests.integration.pki import Authority
 from tests.integration.test_rights import look_again
 
+FRIDGE = "deployment/kitchen/fridge"
 JAZZ = "statefulset/kitchen/jazz"
 MUSIC = f"{JAZZ}/volume_music-jazz-0"
 ATTIC = "node//pi-attic"
@@ -68,6 +70,20 @@ def persistent(home: LiveServer, of: str = "music-jazz-0", **spec: Any) -> None:
         "",
         f"pv-{of}",
         spec={"claimRef": {"namespace": "kitchen", "name": of}, **spec},
+    )
+
+
+def used_by_fridge(home: LiveServer, *claims: str) -> None:
+    """Have the fridge use these claims, and no others."""
+    volumes = [
+        {"name": f"v{number}", "persistentVolumeClaim": {"claimName": name}}
+        for number, name in enumerate(claims)
+    ]
+    place = ("deployments", "kitchen", "fridge")
+    spec = home.live[place]["spec"]
+    template = spec["template"]["spec"]
+    home.put(
+        *place, spec={**spec, "template": {"spec": {**template, "volumes": volumes}}}
     )
 
 
@@ -230,28 +246,38 @@ async def test_a_claim_that_is_not_shown_after_a_start_goes_when_it_does_not_exi
     assert entity_id(hass, second) == before
 
 
+async def test_a_claim_that_is_there_is_not_asked_for(
+    hass: HomeAssistant, jazz: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entity stays, although the device does not use it any more."""
+    claim(jazz, "milk")
+    milk = f"{FRIDGE}/volume_milk"
+    used_by_fridge(jazz, "milk")
+    entry = entry_for(jazz)
+    await set_up(hass, entry)
+    before = entity_id(hass, milk)
+    assert before
+    await hass.config_entries.async_unload(entry.entry_id)
+    used_by_fridge(jazz)
+    ask = AsyncMock(return_value=False)
+    monkeypatch.setattr(Cluster, "confirm_absent", ask)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await look_again(hass, 3)
+    assert entity_id(hass, milk) == before
+    ask.assert_not_awaited()
+
+
 async def test_thirty_claims_with_the_longest_names(
     hass: HomeAssistant, jazz: LiveServer
 ) -> None:
     """Each has its entity."""
     names = [f"{number:02}{'x' * 251}" for number in range(30)]
-    volumes = [
-        {"name": f"v{number}", "persistentVolumeClaim": {"claimName": name}}
-        for number, name in enumerate(names)
-    ]
     for name in names:
         claim(jazz, name)
-    fridge = jazz.live["deployments", "kitchen", "fridge"]["spec"]
-    template = fridge["template"]["spec"]
-    jazz.put(
-        "deployments",
-        "kitchen",
-        "fridge",
-        spec={**fridge, "template": {"spec": {**template, "volumes": volumes}}},
-    )
+    used_by_fridge(jazz, *names)
     await set_up(hass, entry_for(jazz))
     for name in names:
-        assert state(hass, f"deployment/kitchen/fridge/volume_{name}") == "bound"
+        assert state(hass, f"{FRIDGE}/volume_{name}") == "bound"
 
 
 # How full the disks are.

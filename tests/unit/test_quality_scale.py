@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from custom_components.home_cluster import PLATFORMS
+from custom_components.home_cluster.const import PLATFORMS
 from homeassistant import components
 
 ROOT = Path(__file__).resolve().parents[2]
