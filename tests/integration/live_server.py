@@ -177,6 +177,32 @@ class LiveServer(ApiServer):
         self.put(resource, namespace, name, spec=spec)
         self.reconcile(resource, namespace, name)
 
+    def autoscaler(
+        self,
+        namespace: str,
+        name: str,
+        minimum: int = 1,
+        maximum: int = 3,
+        *,
+        metadata: dict[str, Any] | None = None,
+        **status: Any,
+    ) -> None:
+        """Create or change the autoscaler of a Deployment of the same name."""
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        spec = {
+            "scaleTargetRef": target,
+            "minReplicas": minimum,
+            "maxReplicas": maximum,
+        }
+        self.put(
+            "horizontalpodautoscalers",
+            namespace,
+            name,
+            metadata=metadata or {},
+            spec=spec,
+            status=status,
+        )
+
     def node(
         self, name: str, *, ready: str = "True", ago: float = 3600, **conditions: str
     ) -> None:

@@ -24,18 +24,8 @@ FRIDGE = "deployment/kitchen/fridge"
 
 def autoscale(home: LiveServer, **metadata: Any) -> None:
     """Have the fridge scaled between 1 and 3."""
-    home.put(
-        "horizontalpodautoscalers",
-        "kitchen",
-        "fridge",
-        metadata=metadata,
-        spec={
-            "scaleTargetRef": {"kind": "Deployment", "name": "fridge"},
-            "minReplicas": 1,
-            "maxReplicas": 3,
-        },
-        status={"currentReplicas": 2, "desiredReplicas": 3},
-    )
+    status = {"currentReplicas": 2, "desiredReplicas": 3}
+    home.autoscaler("kitchen", "fridge", metadata=metadata, **status)
 
 
 async def set_limit(hass: HomeAssistant, key: str, value: float) -> None:

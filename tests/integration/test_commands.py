@@ -191,17 +191,7 @@ async def test_an_autoscaler_owns_the_count(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
     """No number while it does; it comes when the autoscaler goes."""
-    home.put(
-        "horizontalpodautoscalers",
-        "kitchen",
-        "fridge",
-        spec={
-            "scaleTargetRef": {"kind": "Deployment", "name": "fridge"},
-            "minReplicas": 1,
-            "maxReplicas": 4,
-        },
-        status={"currentReplicas": 2, "desiredReplicas": 2},
-    )
+    home.autoscaler("kitchen", "fridge", 1, 4, currentReplicas=2, desiredReplicas=2)
     await set_up(hass, entry_for(home))
     assert entity_id(hass, f"{FRIDGE}/replicas") is None
     assert state(hass, f"{FRIDGE}/power") == "on"

@@ -313,21 +313,7 @@ async def test_an_autoscaler_comes_and_goes(
     """While one decides the count, there is no number."""
     await set_up(hass, entry_for(home))
     number = entity_id(hass, f"{FRIDGE}/replicas")
-    home.put(
-        "horizontalpodautoscalers",
-        "kitchen",
-        "fridge",
-        spec={
-            "scaleTargetRef": {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "name": "fridge",
-            },
-            "minReplicas": 2,
-            "maxReplicas": 5,
-        },
-        status={},
-    )
+    home.autoscaler("kitchen", "fridge", 2, 5)
     await until(
         hass, lambda: entity_id(hass, f"{FRIDGE}/replicas") is None, "no number"
     )

@@ -82,21 +82,7 @@ async def test_an_autoscaler_is_tried_with_its_device(
 ) -> None:
     """Its limits are all that may be set of it."""
     held.live.pop(("cronjobs", "garden", "backup"))
-    held.put(
-        "horizontalpodautoscalers",
-        "kitchen",
-        "fridge",
-        spec={
-            "scaleTargetRef": {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "name": "fridge",
-            },
-            "minReplicas": 1,
-            "maxReplicas": 3,
-        },
-        status={"currentReplicas": 1, "desiredReplicas": 1},
-    )
+    held.autoscaler("kitchen", "fridge", currentReplicas=1, desiredReplicas=1)
     held.policies.clear()
     await set_up(hass, entry_for(held))
     await look_again(hass, 3)

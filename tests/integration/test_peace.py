@@ -207,14 +207,8 @@ async def test_our_own_chart_names_no_count(
 async def test_an_autoscalers_limit_is_watched(
     hass: HomeAssistant, home: LiveServer
 ) -> None:
-    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "fridge"}}
     place = ("kitchen", "fridge")
-    home.put(
-        "horizontalpodautoscalers",
-        *place,
-        spec={**spec, "minReplicas": 1, "maxReplicas": 3},
-        metadata={"labels": FLUX},
-    )
+    home.autoscaler(*place, metadata={"labels": FLUX})
     await set_up(hass, entry_for(home))
     await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "3", "limits")
     await call(hass, "number.set_value", f"{FRIDGE}/hpa_max", value=5)
