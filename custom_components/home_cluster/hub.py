@@ -121,6 +121,8 @@ class Hub:
             situation=self._situation,
             expires=self._expires,
             may_roll_back=self.firmware.may_roll_back,
+            view=self.view,
+            may_switch=lambda ref: self.offers(ref, Control.POWER),
         )
         self.guard = Guard(self)
         self.schedules = Schedules(self)

@@ -15,10 +15,11 @@ from homeassistant.helpers.event import (
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_METHOD, CONF_STATIC, DOMAIN, METHOD_TOKEN
-from .devices import Device, DeviceView
+from .devices import Device, DeviceView, key_of
 from .kube.access import Missing
 from .kube.schema import Kind, Pod, Ref, Workload
 from .model.case import SETTLE
+from .model.index import pod_home
 from .model.situation import Situation, condition, is_over
 from .model.views import Reason, WorkloadView
 from .parts import Part
@@ -27,12 +28,14 @@ from .rights import DELETE, Rights
 STUCK_POD: Final = "stuck_pod"
 WEDGED: Final = "wedged_rollout"
 CREDENTIAL: Final = "credential_expiring"
+IN_USE: Final = "device_in_use"
 
 # What a repair's flow is told.
 DATA_ENTRY: Final = "entry_id"
 DATA_KEY: Final = "key"
 DATA_POD: Final = "pod"
 DATA_UID: Final = "uid"
+DATA_HOLDER: Final = "holder"
 
 # How long before its end a credential that nobody renews is to be replaced.
 SOON: Final = timedelta(days=14)
@@ -69,11 +72,26 @@ def wedged(workload: object) -> bool:
     return progressing is not None and progressing.reason == "ProgressDeadlineExceeded"
 
 
+def holder(situation: Situation) -> tuple[str, Pod] | None:
+    """Return the hardware that a pod waits for, and the pod of another workload that has it."""
+    own = {pod.uid for pod in situation.pods}
+    wanted = {what for pod in situation.pods if not pod.node for what in pod.hardware}
+    return next(
+        (
+            (what, pod)
+            for what, pod in situation.holders
+            if what in wanted and pod.uid not in own
+        ),
+        None,
+    )
+
+
 class Mending(Part):
     """Makes and withdraws the repairs of one entry.
 
     `situation` returns a workload with all that belongs to it, `expires` when the credential in use
-    ends, `may_roll_back` whether what a workload was before can be brought back from here.
+    ends, `may_roll_back` whether what a workload was before can be brought back from here, `view` a
+    workload that is a device, `may_switch` whether it can be switched from here.
     """
 
     def __init__(
@@ -85,6 +103,8 @@ class Mending(Part):
         situation: Callable[[Ref], Situation | None],
         expires: Callable[[], datetime | None],
         may_roll_back: Callable[[Ref], bool],
+        view: Callable[[Ref], WorkloadView | None],
+        may_switch: Callable[[Ref], bool],
     ) -> None:
         """Know of nothing to mend."""
         self._hass = hass
@@ -93,6 +113,8 @@ class Mending(Part):
         self._situation = situation
         self._expires = expires
         self._may_roll_back = may_roll_back
+        self._view = view
+        self._may_switch = may_switch
         self._issues: set[str] = set()
         self._timers: dict[str, CALLBACK_TYPE] = {}
         self._clock: CALLBACK_TYPE | None = None
@@ -127,7 +149,7 @@ class Mending(Part):
     @callback
     def gone(self, key: str) -> None:
         self._disarm(key)
-        for kind in (STUCK_POD, WEDGED):
+        for kind in (STUCK_POD, WEDGED, IN_USE):
             self._withdraw(issue_of(kind, self._entry.entry_id, key))
 
     def _look(self, device: Device) -> None:
@@ -138,6 +160,8 @@ class Mending(Part):
         situation = self._situation(view.ref) if health.problem else None
         hanging = situation if health.reason in _HANGING else None
         self._look_for_stuck(device, view, hanging)
+        waiting = situation if health.reason is Reason.DEVICE_IN_USE else None
+        self._look_for_holder(device, view, waiting)
         issue = issue_of(WEDGED, self._entry.entry_id, device.key)
         if (
             situation is not None
@@ -174,6 +198,26 @@ class Mending(Part):
             {DATA_KEY: device.key, DATA_POD: stuck.name, DATA_UID: stuck.uid},
             {"device": view.name, "pod": stuck.name, "node": stuck.node or "–"},
         )
+
+    def _look_for_holder(
+        self, device: Device, view: WorkloadView, situation: Situation | None
+    ) -> None:
+        """Who has the hardware is to be switched off only if it is a device that may be."""
+        issue = issue_of(IN_USE, self._entry.entry_id, device.key)
+        found = holder(situation) if situation is not None else None
+        ref = pod_home(found[1]) if found is not None else None
+        other = self._view(ref) if ref is not None else None
+        if (
+            found is None
+            or other is None
+            or not other.power
+            or not self._may_switch(other.ref)
+        ):
+            self._withdraw(issue)
+            return
+        about = {DATA_KEY: device.key, DATA_HOLDER: key_of(other.ref)}
+        words = {"device": view.name, "what": found[0], "holder": other.name}
+        self._tell(issue, IN_USE, about, words)
 
     @callback
     def _look_later(self, device: Device, _now: datetime) -> None:

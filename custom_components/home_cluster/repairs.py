@@ -20,9 +20,11 @@ from .kube.schema import Ref
 from .mending import (
     CREDENTIAL,
     DATA_ENTRY,
+    DATA_HOLDER,
     DATA_KEY,
     DATA_POD,
     DATA_UID,
+    IN_USE,
     STUCK_POD,
     WEDGED,
 )
@@ -141,6 +143,24 @@ def _look_at(task: asyncio.Task[Any]) -> None:
         _LOGGER.warning("Going back to an earlier version failed: %s", error)
 
 
+class _SwitchOff(_Confirm):
+    """Switches the device off that has the hardware for which another waits."""
+
+    @override
+    async def _mend(self) -> RepairsFlowResult:
+        if (hub := self._hub()) is None:
+            return self.async_abort(reason="not_connected")
+        ref = ref_of(self._about[DATA_HOLDER])
+        view = hub.view(ref) if ref is not None else None
+        if view is None or not view.power:
+            return self.async_abort(reason="over")
+        try:
+            await hub.power(view.ref, on=False)
+        except HomeAssistantError as err:
+            return self._failed(str(err))
+        return self.async_create_entry(data={})
+
+
 class _SignIn(_Confirm):
     """Goes on to where the credential is replaced; the repair stays until there is another."""
 
@@ -162,4 +182,5 @@ _FLOWS: Final[dict[str, type[_Confirm]]] = {
     STUCK_POD: _DeletePod,
     WEDGED: _RollBack,
     CREDENTIAL: _SignIn,
+    IN_USE: _SwitchOff,
 }

@@ -26,12 +26,12 @@ BLUEPRINTS: Final = (
 )
 PREFIX: Final = "home-cluster.github.io/"
 
-# A minute of a watchdog lasts a quarter of a second, and what a device is there for is missed at once.
+# A minute of a watchdog lasts half a second, and what a device is there for is missed at once.
 _HURRY: Final = """
 from datetime import timedelta as _timedelta
 from . import guard as _guard
 from .model import serving as _serving
-_guard.timedelta = lambda *, minutes: _timedelta(seconds=minutes / 4)
+_guard.timedelta = lambda *, minutes: _timedelta(seconds=minutes / 2)
 _serving.GRACE = _timedelta(0)
 """
 
@@ -108,6 +108,19 @@ class Household:
             return await self.made.said(name) == message
 
         await self.inside.until(f"{name} says {message!r}", told, timeout=timeout)
+
+    async def repair(self, kind: str) -> Content | None:
+        """The repair of a kind; None if there is none."""
+        found = await self.inside.repairs()
+        return next((one for one in found if one["translation_key"] == kind), None)
+
+    async def mend(self, issue: str) -> str:
+        """Go through a repair's flow as a person does who submits it; how it ended."""
+        path = "/api/repairs/issues/fix"
+        about = {"handler": "home_cluster", "issue_id": issue}
+        form = await self.inside.house.rest("POST", path, about)
+        result = await self.inside.house.rest("POST", f"{path}/{form['flow_id']}", {})
+        return str(result["type"])
 
     async def pods(self, workload: Workload) -> set[str]:
         """The uids of its pods that are ready and stay."""

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.home_cluster import repairs
 from custom_components.home_cluster.const import DOMAIN
 from custom_components.home_cluster.installing import Installer
-from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD, WEDGED
+from custom_components.home_cluster.mending import CREDENTIAL, IN_USE, STUCK_POD, WEDGED
 from custom_components.home_cluster.repairs import async_create_fix_flow
 from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.core import HomeAssistant
@@ -72,6 +72,73 @@ async def fix(hass: HomeAssistant, issue: ir.IssueEntry) -> Any:
     assert form["step_id"] == "confirm"
     assert form["description_placeholders"] == issue.translation_placeholders
     return await manager.async_configure(form["flow_id"], {})
+
+
+# Hardware that another has.
+
+
+def plug_in(home: LiveServer) -> None:
+    """Have a pod of the fridge hold the stick that jazz waits for."""
+    stick = {"resources": {"limits": {"squat.ai/zigbee": "1"}}}
+    container = {"name": "agent", "image": "registry.home/fridge:v1.0.0", **stick}
+    old = home.pods_of("kitchen", "fridge")[0]
+    home.delete("pods", "kitchen", old["metadata"]["name"])
+    kept = {key: old["metadata"][key] for key in ("labels", "ownerReferences")}
+    home.put(
+        "pods",
+        "kitchen",
+        "fridge-abc-stick",
+        metadata=kept,
+        spec={"containers": [container], "nodeName": "pi-attic"},
+        status=old["status"],
+    )
+    (pod,) = home.pods_of("kitchen", "jazz")
+    unscheduled = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/2 nodes are available: 2 Insufficient squat.ai/zigbee.",
+        "lastTransitionTime": now(100),
+    }
+    home.put(
+        "pods",
+        "kitchen",
+        pod["metadata"]["name"],
+        metadata={"creationTimestamp": now(100)},
+        spec={"containers": [container]},
+        status={"phase": "Pending", "conditions": [unscheduled]},
+    )
+
+
+async def test_who_has_the_hardware_can_be_switched_off(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """By name; the repair goes when it is off."""
+    plug_in(home)
+    issue = await until(hass, lambda: shown(hass, IN_USE), "the repair")
+    assert issue.translation_placeholders == {
+        "device": "jazz",
+        "what": "squat.ai/zigbee",
+        "holder": "Fridge",
+    }
+    result = await fix(hass, issue)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert not home.pods_of("kitchen", "fridge")
+    again = await async_create_fix_flow(hass, issue.issue_id, {**(issue.data or {})})
+    again.hass = hass
+    over = await again.async_step_confirm({})
+    assert (over["type"], over["reason"]) == (FlowResultType.ABORT, "over")
+
+
+async def test_who_is_protected_is_not_offered_to_be_switched_off(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """The entity says who has it, and no repair comes."""
+    home.workload("deployments", "kitchen", "fridge", hints={"protected": "true"})
+    plug_in(home)
+    reason = f"{JAZZ}/reason"
+    await until(hass, lambda: state(hass, reason) == "device_in_use", "the reason")
+    assert shown(hass, IN_USE) is None
 
 
 # A pod that hangs.

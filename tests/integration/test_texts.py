@@ -12,7 +12,7 @@ from custom_components.home_cluster.binary_sensor import BINARY_SENSORS
 from custom_components.home_cluster.button import BUTTONS, DRAINS, RUNS
 from custom_components.home_cluster.event import EVENTS, FLICKERS
 from custom_components.home_cluster.figures import FIGURES
-from custom_components.home_cluster.mending import CREDENTIAL, STUCK_POD, WEDGED
+from custom_components.home_cluster.mending import CREDENTIAL, IN_USE, STUCK_POD, WEDGED
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.owners import Tool
 from custom_components.home_cluster.model.remedies import By
@@ -132,6 +132,7 @@ def test_repairs_have_texts() -> None:
         STUCK_POD,
         WEDGED,
         CREDENTIAL,
+        IN_USE,
         *(f"undone_by_{by}" for by in By),
     }
     for words in EN["issues"].values():
