@@ -40,7 +40,10 @@ class Home(Protocol):
     entry: ConfigEntry
     chronicle: Chronicle
     remembered: Remembered
-    available: bool
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
 
     @property
     def own(self) -> set[Ref]:

@@ -25,9 +25,8 @@ from .guard import Guard
 from .judge import Judge
 from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
-from .kube.errors import KubeError
 from .kube.schema import Event, Key, Kind, Pod, Ref
-from .lookout import withdraw_reauth
+from .link import Link
 from .mending import Mending
 from .metrics import Metrics
 from .model.index import Index
@@ -64,8 +63,7 @@ class OtherCluster(Exception):
 class Hub:
     """Follows one cluster for one config entry.
 
-    `start` before platforms are set up, `stop` after they are unloaded. `available` says whether what
-    is shown is what the cluster says now.
+    `start` before platforms are set up, `stop` after they are unloaded.
     """
 
     def __init__(
@@ -76,7 +74,7 @@ class Hub:
         self.entry = entry
         self.client = client
         self.cluster_uid = entry.unique_id or ""
-        self.available = False
+        self.link = Link(self)
         self.mode: str = entry.options.get(CONF_MODE, MODE_ALL)
         self.namespaces: list[str] = list(entry.options.get(CONF_NAMESPACES, ()))
         self._chosen = frozenset(self.namespaces)
@@ -105,7 +103,7 @@ class Hub:
         self.serving = Serving(
             hass,
             self.remembered,
-            lambda: self._linked,
+            lambda: self.link.since,
             lambda refs: self.digest.mark(refs),
         )
         self.boots = Boots(
@@ -143,17 +141,21 @@ class Hub:
             self.guard,
             self.firmware,
         )
-        self._linked = dt_util.utcnow()
         self._begun = False
-        self._verified = False
         self._problems: dict[str, str] = {}
         self._failed: set[Ref] = set()
         self._told: set[tuple[Ref, str]] = set()
         self.cluster: Cluster
         self.index: Index
+        self.digest: Digest
         self._followed = Scope()
 
     # What entities use.
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
+        return self.link.available
 
     @property
     def workloads(self) -> dict[Ref, WorkloadView]:
@@ -336,7 +338,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Let go of the cluster."""
-        self.available = False
+        self.link.end()
         self._begun = False
         self.roster.hold()
         for part in self._parts:
@@ -365,8 +367,7 @@ class Hub:
         name = self.entry.title
         device = self._devices.add_cluster(name, self.cluster.version)
         self.roster.admit(Device(CLUSTER, device, ClusterView()))
-        self._verified = True
-        self.available = self.cluster.link is LinkState.UP
+        self.link.begin()
         self._begun = True
         self.digest.take({kind: tuple(self.cluster.store(kind)) for kind in kinds})
         await self.digest.settled()
@@ -381,52 +382,21 @@ class Hub:
 
     @callback
     def _on_link(self, state: LinkState) -> None:
-        if not self._begun:
-            return
-        if state is LinkState.UP:
-            self._create_task(self._come_back(), "come back")
-            return
-        self._verified = False
-        if state is LinkState.UNAUTHORIZED:
-            self.entry.async_start_reauth(self.hass)
-        if self.available:
-            self.available = False
-            self.answers.clear()
-            self._wake_all()
+        if self._begun:
+            self.link.take(state)
 
-    async def _come_back(self) -> None:
-        """Show what the cluster says, once it has said all of it and is known to be the same one."""
-        await self.digest.indexed()
-        if (
-            not await self._verify()
-            or self.cluster.link is not LinkState.UP
-            or self.available
-        ):
-            return
-        self.available = True
-        self._linked = dt_util.utcnow()
-        withdraw_reauth(self.hass, self.entry)
+    @callback
+    def lost(self) -> None:
+        """The link was lost: what is shown may be old."""
+        self.answers.clear()
+        self._wake_all()
+
+    @callback
+    def back(self) -> None:
+        """The link is back: what is shown is so."""
         self._wake_all()
         self._removal.ask()
         self._oversight.soon()
-
-    async def is_same(self) -> bool:
-        """Say whether this is known to be the entry's own cluster."""
-        return await self._verify() and self._verified
-
-    async def _verify(self) -> bool:
-        """Make sure that this is still the entry's cluster; a new one is the set-up's business."""
-        if not self._verified:
-            try:
-                uid = await self.client.cluster_uid()
-            except KubeError as err:
-                _LOGGER.debug("Could not ask the cluster who it is: %s", err)
-                return True
-            if uid != self.cluster_uid:
-                self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
-                return False
-            self._verified = True
-        return True
 
     # What changes.
 

@@ -45,7 +45,10 @@ class Home(Protocol):
     rights: Rights
     roster: Roster
     index: Index
-    available: bool
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
 
     def view(self, ref: Ref) -> WorkloadView | None:
         """Return a workload that is a device."""

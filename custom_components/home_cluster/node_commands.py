@@ -65,7 +65,10 @@ class Home(Protocol):
     entry: ConfigEntry
     client: Client
     answers: Answers
-    available: bool
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
 
     @property
     def nodes(self) -> Mapping[str, NodeView]:

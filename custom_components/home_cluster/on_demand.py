@@ -23,7 +23,10 @@ class Home(Protocol):
     hass: HomeAssistant
     entry: ConfigEntry
     roster: Roster
-    available: bool
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
 
 
 class OnDemand[H: Home](Part):

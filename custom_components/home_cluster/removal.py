@@ -13,6 +13,7 @@ from .kube.cluster import Cluster
 from .kube.errors import KubeError
 from .kube.resources import RESOURCES
 from .kube.schema import Kind, Ref
+from .link import Link
 from .model.selection import MODE_NAMESPACES
 from .rights import Rights
 from .roster import Roster
@@ -26,14 +27,11 @@ class Home(Protocol):
     roster: Roster
     rights: Rights
     mode: str
-    available: bool
+    link: Link
     cluster: Cluster
 
     def is_chosen(self, ref: Ref) -> bool:
         """Say whether a workload is one that the user chose."""
-
-    async def is_same(self) -> bool:
-        """Say whether this is known to be the entry's own cluster."""
 
     def remove(self, key: str) -> None:
         """Remove a device with all that is known of it."""
@@ -142,7 +140,8 @@ class Removal:
 
     async def _is_absent(self, ref: Ref) -> bool:
         """Ask whether an object is really gone; True only of the entry's own cluster, as it is now."""
-        if not self._home.available or not await self._home.is_same():
+        link = self._home.link
+        if not link.available or not await link.is_same():
             raise KubeError("the cluster is not known to be there")
         cluster = self._home.cluster
         absent = await cluster.confirm_absent(ref)

@@ -32,7 +32,10 @@ class Home(Protocol):
     hass: HomeAssistant
     entry: ConfigEntry
     client: Client
-    available: bool
+
+    @property
+    def available(self) -> bool:
+        """Whether what is shown is what the cluster says now."""
 
     def view(self, ref: Ref) -> WorkloadView | None:
         """Return a workload that is a device."""

@@ -243,10 +243,10 @@ async def test_a_lost_link_is_not_asked(
     await later(2)
     await until(hass, lambda: state(hass, f"{FRIDGE}/cpu") == "40.0", "read")
     hub = entry.runtime_data
-    hub.available = False
+    hub.link.available = False
     await later(61)
     assert len(readings(home)) == 1
-    hub.available = True
+    hub.link.available = True
     await later(61)
     await until(hass, lambda: len(readings(home)) == 2, "asked again")
     assert await hass.config_entries.async_unload(entry.entry_id)
