@@ -34,9 +34,12 @@ def entry(
 async def submit(
     hass: HomeAssistant, entry: MockConfigEntry, typed: dict[str, Any]
 ) -> Any:
-    """Open the form and send it."""
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    return await hass.config_entries.options.async_configure(result["flow_id"], typed)
+    """Open the form, send it, and wait for the entry to be reloaded."""
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    result = await options.async_configure(result["flow_id"], typed)
+    await hass.async_block_till_done()
+    return result
 
 
 async def test_the_form_shows_no_password(
