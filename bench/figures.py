@@ -114,7 +114,7 @@ def of_loaded(seen: Loaded, others: Others) -> list[Row]:
             seen.set_up[FEW][0],
             "s",
             pace.time(1),
-            note="The first: all devices and entities are new.",
+            note="The first: all devices and entities are new; the code is compiled.",
         ),
         Row(
             f"set-up of the entry, {WORKLOADS} workloads, {MANY:,} pods",

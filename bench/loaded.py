@@ -57,6 +57,8 @@ async def measure(house: BenchHouse, server: Firehose) -> Loaded:
     told = Remote(server)
     found = Loaded()
     await _enable_all(house)
+    if not await house.probe("rest", patience=90):
+        raise Missing("Home Assistant did not come to rest after its start")
     for pods in (FEW, MANY):
         for run in range(RUNS):
             if house.entry_id:
