@@ -40,6 +40,9 @@ START_AGAIN: Final = 30.0
 _LASTING: Final = frozenset(WORKLOAD_KINDS) | {Kind.NODE}
 MANY: Final = 10_000
 
+BETWEEN_STARTS: Final = 0.005
+"""Seconds between the beginnings of two collections: all TLS handshakes at once would hold the loop."""
+
 type CreateTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
@@ -284,6 +287,8 @@ class Cluster:
         """Remember which objects a watch, not a complete read, said to be gone."""
         if len(self._deleted) > MANY:
             self._deleted.clear()
+        if replaced and not self._deleted:
+            return
         for key in keys:
             if replaced or key in self._stores[kind]:
                 self._deleted.discard((kind, key))
@@ -490,12 +495,15 @@ class Cluster:
     # Reflectors' tasks
 
     def _release(self) -> None:
+        # All of them first: else the first to be read would find the others as they were long ago.
         for reflector in self._reflectors:
-            self._start_reflector(reflector)
+            reflector.renew()
+        for number, reflector in enumerate(self._reflectors):
+            self._start_reflector(reflector, number * BETWEEN_STARTS)
 
-    def _start_reflector(self, reflector: Reflector) -> None:
+    def _start_reflector(self, reflector: Reflector, delay: float = 0) -> None:
         name = f"home_cluster {path(reflector.kind, reflector.namespace)}"
-        task = self._create_task(reflector.run(), name)
+        task = self._create_task(reflector.run(delay), name)
         task.add_done_callback(self._ended)
         self._tasks[reflector] = task
         self._crashed.pop(reflector, None)

@@ -31,6 +31,7 @@ from .schema import Key, Kind, Record
 from .wire import (
     Bookmark,
     Broken,
+    Line,
     Lines,
     Page,
     Status,
@@ -171,14 +172,11 @@ class Reflector:
         self._refused_times = 0
         self._refused_since = 0.0
 
-    async def run(self) -> NoReturn:
-        """Follow the collection until cancelled, beginning with a complete read."""
-        self._version = ""
-        self._forget_failures()
-        if self.phase in (Phase.SYNCED, Phase.BACKOFF):
-            self._enter(Phase.CONNECTING)
+    async def run(self, delay: float = 0) -> NoReturn:
+        """Follow the collection until cancelled, beginning with a complete read in `delay` seconds."""
+        self.renew()
         # What the server asked to wait is kept even if somebody starts us anew.
-        await self._pause(self._not_before - self._clock())
+        await self._pause(max(delay, self._not_before - self._clock()))
         while True:
             began = self._clock()
             try:
@@ -188,6 +186,13 @@ class Reflector:
             else:
                 delay = self._ended(self._clock() - began)
             await self._pause(delay)
+
+    def renew(self) -> None:
+        """Count as not read yet, and forget all failures."""
+        self._version = ""
+        self._forget_failures()
+        if self.phase in (Phase.SYNCED, Phase.BACKOFF):
+            self._enter(Phase.CONNECTING)
 
     def give_up(self, error: KubeError) -> None:
         """Take note that `run` has ended by itself."""
@@ -288,12 +293,14 @@ class Reflector:
             )
 
     async def _take(
-        self, lines: list[bytes], fresh: dict[Key, Record] | None
+        self, lines: list[Line], fresh: dict[Key, Record] | None
     ) -> dict[Key, Record] | None:
         """Apply lines; returns what `fresh` is after them."""
         changed: set[Key] = set()
         try:
-            for line in filter(None, lines):
+            for line in lines:
+                if not line:
+                    continue
                 event, item = decode_event(self.kind, line)
                 if isinstance(item, Bookmark):
                     self._events += 1
@@ -381,17 +388,17 @@ class Reflector:
     def _swap(self, fresh: dict[Key, Record]) -> None:
         """Make the store what `fresh` is, in one step; objects that are the same are the same in both."""
         store, namespace = self.store, self.namespace
-        changed = {
+        gone = {
             key
-            for key in store
-            if key not in fresh and namespace in (None, key.namespace)
+            for key in store.keys() - fresh.keys()
+            if namespace in (None, key.namespace)
         }
-        for key in changed:
+        for key in gone:
             del store[key]
-        for key, item in fresh.items():
-            if store.get(key) is not item:
-                store[key] = item
-                changed.add(key)
+        known = store.get
+        changed = {key for key, item in fresh.items() if known(key) is not item}
+        store.update(fresh)
+        changed |= gone
         if changed:
             self._on_change(self.kind, changed, True)
 

@@ -16,6 +16,8 @@ from .shapes import SHAPES, Shape
 MAX_LINE: Final = 16 << 20
 """The longest line of a watch, in bytes; etcd holds objects of up to about 1.5 MiB."""
 
+type Line = bytes | memoryview
+
 type EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
 
 
@@ -129,7 +131,7 @@ _LIST: Final = Decoder(_List)
 
 
 def decode_event(
-    kind: Kind, line: bytes
+    kind: Kind, line: Line
 ) -> tuple[str, Record | Bookmark | Status | Unwanted | Broken]:
     """Read a line of a watch.
 
@@ -245,18 +247,25 @@ class Lines:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that `data` completes, without their ends; raises `Unreadable` for one too long."""
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        if lines and self._parts:
-            self._parts.append(lines[0])
-            lines[0] = b"".join(self._parts)
+    def feed(self, data: bytes) -> list[Line]:
+        """Return the lines that `data` completes, without their ends; raises `Unreadable` for one too long.
+
+        Lines are not copied, but for the one that began earlier.
+        """
+        lines: list[Line] = []
+        view, find = memoryview(data), data.find
+        start, end = 0, find(b"\n")
+        if end >= 0 and self._parts:
+            lines.append(b"".join([*self._parts, data[:end]]))
             self._parts.clear()
             self._size = 0
-        if rest:
-            self._parts.append(rest)
-            self._size += len(rest)
+            start, end = end + 1, find(b"\n", end + 1)
+        while end >= 0:
+            lines.append(view[start:end])
+            start, end = end + 1, find(b"\n", end + 1)
+        if start < len(data):
+            self._parts.append(data[start:])
+            self._size += len(data) - start
             if self._size > self._limit:
                 raise Unreadable(f"a line of more than {self._limit} bytes")
         return lines

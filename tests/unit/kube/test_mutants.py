@@ -74,14 +74,14 @@ MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
     ),
     "merges instead of replacing": (
         R,
-        "        for key in changed:\n            del store[key]\n",
-        "        changed = set()\n",
+        "        for key in gone:\n            del store[key]\n",
+        "        gone = set()\n",
         test_reflector.test_410_within_a_watch_leads_to_a_complete_read_that_replaces,
     ),
     "merges, seen by random stories": (
         R,
-        "        for key in changed:\n            del store[key]\n",
-        "        changed = set()\n",
+        "        for key in gone:\n            del store[key]\n",
+        "        gone = set()\n",
         random_stories,
     ),
     "resumes after a broken connection": (

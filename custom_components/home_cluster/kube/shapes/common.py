@@ -29,17 +29,17 @@ KEPT_ANNOTATIONS: Final = (
 
 
 @lru_cache(maxsize=512)
-def _moment(text: str) -> datetime:
-    """Read a time. Objects that come together, as the pods of a rollout do, share one record of it."""
+def moment(text: str | None) -> datetime | None:
+    """Read a time that may be missing; raises `ValueError` for what is none.
+
+    Objects that come together, as the pods of a rollout do, share one record of it.
+    """
+    if text is None:
+        return None
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"a time without a zone: {text}")
     return time
-
-
-def moment(text: str | None) -> datetime | None:
-    """Read a time that may be missing; raises `ValueError` for what is none."""
-    return None if text is None else _moment(text)
 
 
 @lru_cache(maxsize=512)
@@ -256,9 +256,9 @@ class PodSpec(Wire):
     def claims(self) -> tuple[str, ...]:
         """Return the names of the claims that are mounted."""
         names = [
-            volume.persistent_volume_claim.claim_name
+            claim.claim_name
             for volume in self.volumes or ()
-            if volume.persistent_volume_claim is not None
+            if (claim := volume.persistent_volume_claim) is not None
         ]
         return _shared(tuple(names)) if names else ()
 
