@@ -1,4 +1,4 @@
-"""Measure every figure that the project promises, beside what others reach; see docs/figures.md."""
+"""Measure every figure that the project promises, beside what others reach."""
 
 import argparse
 import asyncio
