@@ -1,7 +1,7 @@
 """How the link to the cluster is lost and found, and what is told of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 import logging
 from typing import Any
 
@@ -278,6 +278,33 @@ def test_a_server_that_answers_but_is_not_ready_is_waited_for() -> None:
             assert len(asked) <= 40
             house.server.unready = False
             await until(lambda: house.up, 6)
+
+    run(story())
+
+
+def test_what_was_known_before_an_outage_is_not_taken_for_read_again() -> None:
+    """Also if only one collection noticed it, and is read before the others have begun."""
+
+    async def story() -> None:
+        house = House(KINDS)
+        house.server.watch_list = False
+        furnish(house)
+
+        def told(changes: Mapping[Kind, set[Key]]) -> None:
+            house.on_change(changes)
+            assert house.same() or not house.up
+
+        async with inhabited(house):
+            await house.cluster.wait_synced(5)
+            house.server.unready = True
+            house.cluster._reflectors[0].give_up(Unreachable("gone", reason="cut"))
+            await until(lambda: house.cluster.link is DOWN, 5)
+            house.server.put(Kind.POD, "attic", "meanwhile")
+            house.server.put(Kind.NODE, "", "meanwhile")
+            house.cluster._on_change = told
+            house.server.unready = False
+            await until(lambda: house.up, 6)
+            assert house.same()
 
     run(story())
 
