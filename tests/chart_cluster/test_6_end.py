@@ -124,8 +124,9 @@ def test_a_new_house_gets_the_old_ones_memory(visit: Visit, kept: Path) -> None:
     visit.home.install(visit.values)
     visit.enter_again()
     assert visit.entry()["state"] == "loaded"
+    # What a pod had while it waited for its new volume holds until it has been Ready for a minute.
     visit.wait_states(
-        sensor__hall_lamp_status="running", sensor__broker_status="running"
+        seconds=180, sensor__hall_lamp_status="running", sensor__broker_status="running"
     )
     lamp = visit.call("config/entity_registry/get", entity_id="switch.hall_lamp")
     assert lamp["name"] == LAMP
