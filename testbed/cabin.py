@@ -3,9 +3,6 @@
 What is written into it stays as it was written, since no controller and no node is there.
 """
 
-import base64
-import json
-import secrets
 import shutil
 from typing import Any, Final, Self
 
@@ -18,8 +15,8 @@ from .controlplane import (
     API,
     ETCD,
     apiserver_arguments,
-    encryption_config,
     etcd_arguments,
+    make_encryption,
 )
 from .network import MAX_NODES, Machine
 from .pki import API_NAMES, Pki
@@ -100,7 +97,6 @@ class Cabin:
         self._pki.make_account_key()
         for name in _LEAVES:
             self._pki.make_leaf(name, name, group="system:masters")
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        self._encryption.write_text(json.dumps(encryption_config(key)))
+        make_encryption(self._encryption)
         self._pki.make_leaf(API, API, names=(*API_NAMES, _MACHINE.address))
         admin_kubeconfig(self._pki, self._kubeconfig, self.url)

@@ -70,9 +70,7 @@ class ControlPlane:
         self.pki.make_account_key()
         self.issue()
         self._folder.mkdir(parents=True, exist_ok=True)
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        self._encryption.touch(mode=0o600)
-        self._encryption.write_text(json.dumps(encryption_config(key)))
+        make_encryption(self._encryption)
 
     def issue(self) -> None:
         """Issue all certificates of the control plane anew by the present authority."""
@@ -189,6 +187,13 @@ class ControlPlane:
             [self._bin / name, *arguments],
             namespace=THE_CONTROL_PLANE.namespace,
         )
+
+
+def make_encryption(file: Path) -> None:
+    """Write how secrets are encrypted, with a key of its own, for nobody else to read."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(encryption_config(key)))
 
 
 def encryption_config(key: str) -> dict[str, object]:

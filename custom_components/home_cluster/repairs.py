@@ -84,8 +84,8 @@ class _Confirm(RepairsFlow):
         hub: Hub = entry.runtime_data
         return hub if hub.available else None
 
-    def _ref(self) -> Ref:
-        ref = ref_of(self._about[DATA_KEY])
+    def _ref(self, of: str = DATA_KEY) -> Ref:
+        ref = ref_of(self._about[of])
         assert ref is not None
         return ref
 
@@ -150,8 +150,7 @@ class _SwitchOff(_Confirm):
     async def _mend(self) -> RepairsFlowResult:
         if (hub := self._hub()) is None:
             return self.async_abort(reason="not_connected")
-        ref = ref_of(self._about[DATA_HOLDER])
-        view = hub.view(ref) if ref is not None else None
+        view = hub.view(self._ref(DATA_HOLDER))
         if view is None or not view.power:
             return self.async_abort(reason="over")
         try:
