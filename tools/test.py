@@ -11,14 +11,17 @@ from tools.lint import STAGES as LINT
 from tools.stages import Stage, run_stages, tool
 
 
-def _without_cluster(*options: str) -> tuple[Stage, ...]:
+def _without_cluster() -> tuple[Stage, ...]:
     """The tests without a cluster, first because they take longest, and beside them the rest."""
     command = (
         *(tool("pytest"), "tests/unit", "tests/integration", "tests/chart"),
-        *("-n", "2", "--dist", "worksteal", "-q", *options),
+        *("-n", "2", "--dist", "worksteal", "-q", "--cov", "--cov-report", ""),
     )
     stages = (Stage("tests without a cluster", command), *LINT)
-    return tuple(replace(stage, beside=1) for stage in stages)
+    return (
+        *(replace(stage, beside=1) for stage in stages),
+        Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
+    )
 
 
 def _with_cluster(name: str, *paths: str, beside: int) -> Stage:
@@ -29,8 +32,7 @@ def _with_cluster(name: str, *paths: str, beside: int) -> Stage:
 
 QUICK = _without_cluster()
 WHOLE = (
-    *_without_cluster("--cov", "--cov-report", ""),
-    Stage("coverage", (sys.executable, "-m", "tools.coverage_gate")),
+    *QUICK,
     Stage("tests that need the internet", (tool("pytest"), "tests/online", "-q")),
     Stage(
         "the chart's judges",

@@ -124,10 +124,49 @@ async def test_who_has_the_hardware_can_be_switched_off(
     result = await fix(hass, issue)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert not home.pods_of("kitchen", "fridge")
-    again = await async_create_fix_flow(hass, issue.issue_id, {**(issue.data or {})})
-    again.hass = hass
-    over = await again.async_step_confirm({})
+    await until(hass, lambda: shown(hass, IN_USE) is None, "its end")
+
+
+async def test_who_is_off_already_is_left_alone(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """Somebody may have been quicker than who reads the question."""
+    plug_in(home)
+    issue = await until(hass, lambda: shown(hass, IN_USE), "the repair")
+    flow = await async_create_fix_flow(hass, issue.issue_id, {**(issue.data or {})})
+    flow.hass = hass
+    home.workload("deployments", "kitchen", "fridge", replicas=0)
+    await until(
+        hass, lambda: state(hass, "deployment/kitchen/fridge/power") == "off", "off"
+    )
+    over = await flow.async_step_confirm({})  # type: ignore[attr-defined]
     assert (over["type"], over["reason"]) == (FlowResultType.ABORT, "over")
+
+
+@pytest.mark.parametrize(
+    ("away", "reason"), [(True, "not_connected"), (False, "failed")]
+)
+async def test_who_cannot_be_switched_off_is_said(
+    hass: HomeAssistant,
+    home: LiveServer,
+    entry: MockConfigEntry,
+    away: bool,
+    reason: str,
+) -> None:
+    """The repair stays, and so does the holder."""
+    plug_in(home)
+    issue = await until(hass, lambda: shown(hass, IN_USE), "the repair")
+    if away:
+        await home.down()
+        await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+    else:
+        home.refuse["scale"] = (422, "Invalid", "a policy says no")
+    result = await fix(hass, issue)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, reason)
+    if not away:
+        assert "a policy says no" in result["description_placeholders"]["error"]
+    assert shown(hass, IN_USE) is not None
+    assert home.pods_of("kitchen", "fridge")
 
 
 async def test_who_is_protected_is_not_offered_to_be_switched_off(
@@ -325,6 +364,20 @@ async def test_what_speaks_against_a_rollback_is_said(
     assert "nothing before it" in result["description_placeholders"]["error"]
 
 
+async def test_without_a_connection_nothing_is_rolled_back(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, rollback: AsyncMock
+) -> None:
+    """Said at once, and the repair stays."""
+    wedge(home)
+    issue = await until(hass, lambda: shown(hass, WEDGED), "the repair")
+    await home.down()
+    await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+    result = await fix(hass, issue)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_connected")
+    rollback.assert_not_awaited()
+    assert shown(hass, WEDGED) is not None
+
+
 async def test_a_rollback_that_fails_later_is_told_to_the_log(
     hass: HomeAssistant,
     home: LiveServer,
@@ -431,6 +484,20 @@ async def test_the_flow_leads_to_where_it_is_replaced(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     assert shown(hass, CREDENTIAL) is None
+
+
+async def test_the_flow_of_an_entry_that_is_gone_leads_nowhere(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """Its question may have stayed open."""
+    entry = await set_up_with_token(hass, home, 3)
+    issue = shown(hass, CREDENTIAL)
+    assert issue is not None
+    flow = await async_create_fix_flow(hass, issue.issue_id, {**(issue.data or {})})
+    flow.hass = hass
+    await hass.config_entries.async_remove(entry.entry_id)
+    over = await flow.async_step_confirm({})  # type: ignore[attr-defined]
+    assert (over["type"], over["reason"]) == (FlowResultType.ABORT, "over")
 
 
 async def test_a_credential_that_others_renew_is_never_a_repair(
