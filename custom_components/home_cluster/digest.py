@@ -12,7 +12,7 @@ from .model.index import Affected, Index
 SLICE: Final = 0.002
 # While changes pour in, faster than devices can be looked at, a slice of looking is followed by so much
 # of reading: most of what would be looked at now is different a moment later.
-PAUSE: Final = 0.03
+PAUSE: Final = 0.1
 
 
 class Digest:
