@@ -84,7 +84,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeClusterConfigEntry) 
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    await hub.settled()
+    await hub.roster.settle()
     hub.oversee()
     join(hass, entry)
     withdraw_reauth(hass, entry)

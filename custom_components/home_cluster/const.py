@@ -16,9 +16,6 @@ PLATFORMS: Final = [
     Platform.UPDATE,
 ]
 
-# How Home Assistant names its own assistant where it keeps which entities it may speak of.
-ASSISTANT: Final = "conversation"
-
 # Reads kubeconfigs whose credentials come from a plugin or an identity provider. 75 MB, so fetched
 # only when one is used.
 KUBERNETES_REQUIREMENT: Final = "kubernetes>=36,<38"

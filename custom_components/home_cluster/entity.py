@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.core import callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 
-from .const import ASSISTANT
 from .devices import Device, DeviceView
 from .hub import Hub
 from .model.views import Control, Need
@@ -45,17 +43,6 @@ class HomeClusterEntity(Entity):
         self._attr_translation_key = description.key
         self._attr_unique_id = hub.unique_id(device.key, description.key)
         self._written: Any = None
-
-    @override
-    def get_initial_entity_options(self) -> er.EntityOptionsType | None:
-        """Say of what has a category that no assistant speaks of it, as Home Assistant would say later.
-
-        It would for each entity when it has a state, and so write each registry entry and state twice.
-        """
-        options = super().get_initial_entity_options()
-        if self.entity_category is None:
-            return options
-        return {**(options or {}), ASSISTANT: {"should_expose": False}}
 
     @property
     @override

@@ -149,7 +149,6 @@ class Hub:
         self.index: Index
         self.digest: Digest
         self._followed = Scope()
-        self._trying: asyncio.Task[bool]
 
     # What entities use.
 
@@ -324,18 +323,11 @@ class Hub:
             if self.rights.unseen:
                 # The namespaces of the devices, where rights may be other than in all of the cluster.
                 await self._oversight.look()
+            await self._oversight.try_at_first()
         except BaseException:
             await self.stop()
             raise
         self._followed = followed
-        # Meanwhile the entities come that need no trial.
-        self._trying = self._create_task(self._oversight.try_at_first(), "trials")
-
-    async def settled(self) -> None:
-        """Return when all entities are there but those that are disabled at first."""
-        if await self._trying:
-            self._refit()
-        await self.roster.settled()
 
     @callback
     def oversee(self) -> None:
@@ -442,16 +434,12 @@ class Hub:
 
     @callback
     def _rights_changed(self) -> None:
-        self._refit()
         for device in tuple(self.roster.devices.values()):
+            self.roster.refit(device)
             if self.rights.decided(device.view):
                 self._removal.sweep(device)
         # What may not be read any more is not known any more.
         self._wake_all()
-
-    def _refit(self) -> None:
-        for device in tuple(self.roster.devices.values()):
-            self.roster.refit(device)
 
     def _refresh(self, ref: Ref, *, force: bool) -> None:
         """Make one device's view anew; add, write or miss it."""

@@ -175,17 +175,13 @@ class Oversight:
             else:
                 await self._settle()
 
-    async def try_at_first(self) -> bool:
-        """Try changes for as long as a start may take; what is not decided then is tried later.
-
-        Says whether any is let through.
-        """
+    async def try_at_first(self) -> None:
+        """Try changes for as long as a start may take; what is not decided then is tried later."""
         try:
             async with asyncio.timeout(TRIAL_PATIENCE):
-                return await self.try_changes(at_first=True)
+                await self.try_changes(at_first=True)
         except TimeoutError:
             self._rights.doubtful = True
-            return True
 
     async def try_changes(self, *, at_first: bool = False) -> bool:
         """Find out by dry runs what admission policies let change; say whether any does.

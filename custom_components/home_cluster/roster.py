@@ -16,11 +16,11 @@ from .const import DOMAIN, PLATFORMS
 from .devices import Device, DeviceView
 from .model.views import Control, Need
 
-# Adding an entity takes Home Assistant some 0.2 ms; no turn of its loop may take long. At the end of
-# each the recorder's thread takes the interpreter, with what it writes of the new entities: shorter
-# turns would make a first set-up longer.
-SLICE: Final = 0.02
-BATCH: Final = 32
+# Adding an entity takes Home Assistant some 0.2 ms. A turn of its loop that is shorter than the 5 ms after
+# which Python gives the interpreter to who waits for it (`sys.setswitchinterval`) does not have to share
+# it with the recorder's thread, which works through all that is added: longer turns, longer set-ups.
+SLICE: Final = 0.003
+BATCH: Final = 4
 
 
 class Description(Protocol):
@@ -86,6 +86,7 @@ class Roster:
         # Those that somebody sees come first: half of all are disabled until somebody wants them.
         self._queue: _Queue = deque()
         self._later: _Queue = deque()
+        self._later_waits = True
         self._settled = asyncio.Event()
         self._settled.set()
         self._held = False
@@ -173,9 +174,11 @@ class Roster:
         for listener in tuple(self._listeners.get(key, ())):
             listener()
 
-    async def settled(self) -> None:
-        """Return when no entity waits to be added but those that are disabled at first."""
+    async def settle(self) -> None:
+        """Return when all entities are added but those that are disabled at first; these come from then on."""
         await self._settled.wait()
+        self._later_waits = False
+        self._start_adding()
 
     @callback
     def hold(self) -> None:
@@ -213,13 +216,17 @@ class Roster:
         if self._queue:
             self._settled.clear()
         if (
-            (self._queue or self._later)
+            self._next()
             and not self._held
             and (self._adding is None or self._adding.done())
         ):
             self._adding = self._entry.async_create_task(
                 self._hass, self._add(), "home_cluster add entities", eager_start=False
             )
+
+    def _next(self) -> _Queue:
+        """Return those that are to be added now."""
+        return self._queue if self._queue or self._later_waits else self._later
 
     def _registered(self, device: Device) -> dict[str, str]:
         """Return the ids of all entities that the registry has of a device, by their keys."""
@@ -237,7 +244,7 @@ class Roster:
     async def _add(self) -> None:
         """Hand the waiting entities to their platforms, a few at a time."""
         loop = self._hass.loop
-        while (queue := self._queue or self._later) and not self._held:
+        while (queue := self._next()) and not self._held:
             end = loop.time() + SLICE
             while queue and loop.time() < end:
                 follower = queue[0][0]

@@ -9,13 +9,11 @@ from homeassistant.components.homeassistant.exposed_entities import (
     async_expose_entity,
     async_should_expose,
 )
-from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
-    entity_registry as er,
     floor_registry as fr,
     label_registry as lr,
 )
@@ -97,25 +95,6 @@ async def test_no_number_stops_what_is_protected(
     except HomeAssistantError:
         assert target == "entity_id"
     assert replicas(home) == 2
-
-
-async def test_of_what_has_a_category_no_assistant_speaks(
-    hass: HomeAssistant, home: LiveServer
-) -> None:
-    """Said when an entity is registered, so that nothing is to be written later; Home Assistant's own rule."""
-    assert await async_setup_component(hass, "homeassistant", {})
-    entry = entry_for(home)
-    await set_up(hass, entry)
-    registry = er.async_get(hass)
-    entities = er.async_entries_for_config_entry(registry, entry.entry_id)
-    for entity in entities:
-        said = entity.options.get("conversation")
-        assert (said is not None) is (entity.entity_category is not None), entity
-        if said is not None:
-            registry.async_update_entity_options(entity.entity_id, "conversation", None)
-            by_default = async_should_expose(hass, "conversation", entity.entity_id)
-            assert said == {"should_expose": by_default} == {"should_expose": False}
-    assert {entity.entity_category for entity in entities} == {None, *EntityCategory}
 
 
 async def test_who_protects_a_device_takes_it_from_the_assistant(

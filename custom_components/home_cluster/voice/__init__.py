@@ -25,7 +25,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.translation import async_get_translations
 
-from ..const import ASSISTANT, DOMAIN
+from ..const import DOMAIN
 from ..exposure import Known, entity_of, known_devices
 from ..hub import Hub
 from ..names import fold, longest_named, ways_to_say
@@ -34,6 +34,7 @@ from .de import GERMAN
 from .en import ENGLISH
 from .language import AREA, DEVICE, Language, Topic
 
+ASSISTANT: Final = "conversation"
 LANGUAGES: Final = {language.code: language for language in (ENGLISH, GERMAN)}
 
 # Names change in bunches: at a start, when somebody exposes a whole page of entities.
