@@ -19,7 +19,7 @@ from testbed.errors import TestbedError
 from testbed.firehose import Firehose, serve
 from testbed.house_socket import HouseError
 
-from . import faults, figures, loaded, peers, real
+from . import enabled, faults, figures, loaded, peers, real
 from .house import BenchHouse, Missing
 from .remote import Remote
 from .rows import REFERENCE_FLOOR, Pace, Row, table, write
@@ -51,7 +51,7 @@ async def measure() -> tuple[list[Row], dict[str, str]]:
     compileall.compile_dir(_INTEGRATION, quiet=1)
     with TemporaryDirectory(prefix="home-cluster-bench-") as folder:
         bench = _Bench(Path(folder))
-        for part in (bench.loaded, bench.faulty, bench.real):
+        for part in (bench.loaded, bench.enabled, bench.faulty, bench.real):
             try:
                 await part()
             except (HouseError, Missing, OSError, TestbedError) as error:
@@ -86,6 +86,14 @@ class _Bench:
                 seen = await loaded.measure(house, server)
         self._pace = seen.pace
         self.rows += figures.of_loaded(seen, others)
+
+    async def enabled(self) -> None:
+        """Every entity enabled."""
+        _say("every entity enabled")
+        with serve(loaded.MANY, loaded.WORKLOADS, module=_SERVER) as server:
+            async with self._house("enabled") as house:
+                seen = await enabled.measure(house, server)
+        self.rows += figures.of_enabled(seen, self._pace)
 
     async def faulty(self) -> None:
         """Every fault, and rest."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
+from .enabled import Enabled
 from .faults import IDLE_MINUTES, IDLE_SPEED, Faulty
 from .loaded import FEW, MANY, RUNS, STORM, WORKLOADS, Loaded
 from .real import JOBS, ROLLOUTS, Real
@@ -130,6 +131,51 @@ def of_loaded(seen: Loaded, others: Others) -> list[Row]:
             0,
             f"20 of 20 ({_LITERATURE})",
             f"Of {seen.switches} switches.",
+        ),
+    ]
+
+
+def of_enabled(seen: Enabled, pace: Pace) -> list[Row]:
+    """The rows of a house that shows every entity."""
+    loaded = seen.loaded
+    every = "every entity enabled"
+    return [
+        Row(
+            f"{every}: set-up of the entry, {MANY:,} pods",
+            median(loaded.set_up[MANY]),
+            "s",
+            pace.time(1),
+            note=f"Median of {RUNS}; what is disabled by default comes a moment later: all {seen.entities:,} "
+            f"entities were shown after {median(seen.shown):.2g} s.",
+        ),
+        Row(
+            f"{every}: longest loop gap",
+            min(follow["gap"] for follow in loaded.follows[MANY]) * 1000,
+            "ms",
+            pace.time(5),
+            note=f"The longest while {MANY:,} pods are followed, least of {RUNS}.",
+        ),
+        Row(
+            f"{every}: cluster event → Home Assistant's state, p95",
+            percentile(loaded.delays, 95) * 1000,
+            "ms",
+            pace.time(20),
+            note=f"Median {median(loaded.delays) * 1000:.2g} ms.",
+        ),
+        Row(
+            f"{every}: state writes for {len(loaded.delays)} events of one pod",
+            loaded.writes,
+            "",
+            len(loaded.delays),
+            note=f"{len(loaded.strangers)} of other devices.",
+        ),
+        Row(
+            f"{every}: watch events a second",
+            median(loaded.events),
+            "1/s",
+            pace.rate(25_000),
+            note=f"{STORM:,} changes of {MANY:,} pods; median of {RUNS}.",
+            least=True,
         ),
     ]
 

@@ -75,18 +75,19 @@ async def measure(house: BenchHouse, server: Firehose) -> Loaded:
                 await house.connect(server.url, server.ca, server.token)
             seen = await house.probe("read")
             found.set_up.setdefault(pods, []).append(seen["set_ups"][0])
-            found.follows.setdefault(pods, []).append(_complete(seen, pods))
+            found.follows.setdefault(pods, []).append(complete(seen, pods))
     store = await house.probe("store")
     if store["pods"] != MANY:
         raise Missing(f"the store holds {store['pods']} of {MANY} pods")
     found.store = store["bytes"] / MANY
-    await _one_pod(house, told, found)
-    await _storm(house, told, found)
+    await one_pod(house, told, found)
+    await storm(house, told, found)
     await _reload(house, found)
     return found
 
 
-def _complete(seen: dict[str, Any], pods: int) -> Measured:
+def complete(seen: dict[str, Any], pods: int) -> Measured:
+    """Return the one following of so many pods in what the probe read; raises `Missing`."""
     follows: Sequence[Measured] = seen["follows"]
     if len(follows) != 1 or not follows[0]["synced"]:
         raise Missing(f"{pods} pods were read {len(follows)} times: {follows}")
@@ -98,10 +99,11 @@ async def _enable_all(house: BenchHouse) -> None:
     namespace, name = workload_of(0, WORKLOADS)
     device = f"{UID}/deployment/{namespace}/{name}"
     keys = ("restarts", "node", "started", "image", "desired")
-    await house.probe("enable", unique_ids=[f"{device}/{key}" for key in keys])
+    sensors = [("sensor", f"{device}/{key}") for key in keys]
+    await house.probe("enable", entities=sensors)
 
 
-async def _one_pod(house: BenchHouse, told: Remote, found: Loaded) -> None:
+async def one_pod(house: BenchHouse, told: Remote, found: Loaded) -> None:
     """Change one pod again and again; see how soon, and what, Home Assistant writes."""
     namespace, name = workload_of(0, WORKLOADS)
     device = f"{UID}/deployment/{namespace}/{name}"
@@ -132,7 +134,7 @@ async def _one_pod(house: BenchHouse, told: Remote, found: Loaded) -> None:
     found.delays = [after - before for before, after in zip(made, shown, strict=True)]
 
 
-async def _storm(house: BenchHouse, told: Remote, found: Loaded) -> None:
+async def storm(house: BenchHouse, told: Remote, found: Loaded) -> None:
     """Change all pods as fast as can be sent; see when the store holds the last change."""
     for _ in range(RUNS):
         await house.probe("begin")

@@ -16,7 +16,7 @@ from homeassistant.components.websocket_api.decorators import (
     async_response,
     websocket_command,
 )
-from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.const import ATTR_RESTORED, EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.json import json_bytes
@@ -38,6 +38,7 @@ DOMAIN: Final = "bench_probe"
 SUBJECT: Final = "home_cluster"
 _RECORDS: Final = {"entities", "deleted_entities", "devices", "deleted_devices"}
 _LOOK_EVERY: Final = 0.001
+_COUNT_EVERY: Final = 0.1
 # At rest a loop is busy for less than this part of the time.
 _REST: Final = 0.05
 
@@ -76,6 +77,7 @@ class Probe:
         self._tidying = 0.0
         self._busy = 0.0
         self._busy_set_up = 0.0
+        self._set_up_began = 0.0
         self._follows: list[dict[str, float]] = []
         self._set_ups: list[float] = []
         self._writes: list[dict[str, Any]] = []
@@ -92,6 +94,7 @@ class Probe:
                 self.speed,
                 self.store,
                 self.enable,
+                self.shown,
                 self.record,
                 self.recorded,
                 self.registries,
@@ -153,6 +156,7 @@ class Probe:
     ) -> Callable[..., Awaitable[bool]]:
         async def measured(hass: HomeAssistant, entry: Any) -> bool:
             began, tidying = time.perf_counter(), self._tidying
+            self._set_up_began = began
             busy = time.thread_time()
             done = await set_up(hass, entry)
             self._busy_set_up = time.thread_time() - busy
@@ -248,11 +252,28 @@ class Probe:
         where = [kept for kept in index if isinstance(kept, dict)]
         return {"pods": len(pods), "bytes": size_of([pods, *where])}
 
-    async def enable(self, unique_ids: list[str]) -> Any:
-        """Have sensors that are disabled by default be enabled when they come."""
+    async def enable(self, entities: list[tuple[str, str]]) -> Any:
+        """Have entities (domain, unique id) that are disabled by default be enabled when they come."""
         registry = er.async_get(self._hass)
-        for unique_id in unique_ids:
-            registry.async_get_or_create("sensor", SUBJECT, unique_id)
+        for domain, unique_id in entities:
+            entry = registry.async_get_or_create(domain, SUBJECT, unique_id)
+            # One that was removed before comes back as it was then.
+            registry.async_update_entity(entry.entity_id, disabled_by=None)
+
+    async def shown(self, count: int, timeout: float) -> Any:
+        """Return how long after the last set-up began so many entities of ours had a state; None if never."""
+        end = time.monotonic() + timeout
+        entities = er.async_get(self._hass).entities
+        ours = [key for key, one in entities.items() if one.platform == SUBJECT]
+        while time.monotonic() < end:
+            states = [self._hass.states.get(entity_id) for entity_id in ours]
+            there = [
+                one for one in states if one and not one.attributes.get(ATTR_RESTORED)
+            ]
+            if len(there) >= count:
+                return time.perf_counter() - self._set_up_began
+            await asyncio.sleep(_COUNT_EVERY)
+        return None
 
     async def record(self) -> Any:
         """Record every write of a state of ours, also of one that is the same as before."""

@@ -1,7 +1,7 @@
 """Peace with other writers: what was set from here and is set back becomes a repair that says by whom."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 from typing import Final, Protocol, override
 
@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 # Once may have been a person; who does it again is at odds with what is set here.
 AGAIN: Final = 2
+# So much earlier by the API server's clock is earlier by ours. What was written last before it was set
+# here is back because the whole datastore is: so it is known of what has no generation.
+CLOCKS: Final = timedelta(minutes=1)
 # What our own chart never names, and what it names anew only where its values do.
 _LEFT_ALONE: Final = (Setting.REPLICAS, Setting.SUSPEND, Setting.IMAGE)
 
@@ -141,6 +144,14 @@ class Peace(Part):
             return
         watch = self._undoing.get(view.ref, setting)
         if watch is None or not watch.is_undone:
+            return
+        if (
+            setting in LIMITS
+            and writer is not None
+            and writer.time is not None
+            and writer.time < watch.at - CLOCKS
+        ):
+            self._undoing.forget(view.ref, setting)
             return
         scaling = view.autoscaler
         of_scaler = None if scaling is None else (scaling.name, scaling.owner)

@@ -43,12 +43,13 @@ def set_back(
     writer: str,
     resource: str = "deployments",
     place: tuple[str, str] = ("kitchen", "fridge"),
+    ago: float = 0,
     **spec: Any,
 ) -> None:
-    """Have somebody write a part of the spec, and sign for it."""
+    """Have somebody write a part of the spec, so many seconds ago, and sign for it."""
     field = {"f:spec": {f"f:{name}": {} for name in spec}}
     old = home.live[resource, *place]
-    entry = {"manager": writer, "time": now(), "fieldsV1": field}
+    entry = {"manager": writer, "time": now(ago), "fieldsV1": field}
     home.put(
         resource,
         *place,
@@ -220,6 +221,26 @@ async def test_an_autoscalers_limit_is_watched(
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["field"] == "spec.maxReplicas"
     assert issue.translation_placeholders["object"].startswith("HorizontalPod")
+
+
+async def test_an_autoscaler_from_a_copy_is_nobodys_undoing(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """Its changes are not counted, but who wrote it last did so before it was set here."""
+    place = ("kitchen", "fridge")
+    resource = "horizontalpodautoscalers"
+    home.autoscaler(*place, metadata={"labels": FLUX})
+    set_back(home, "kustomize-controller", resource, place, ago=300, maxReplicas=3)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "3", "limits")
+    before = home.snapshot()
+    await call(hass, "number.set_value", f"{FRIDGE}/hpa_max", value=5)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "5", "5")
+    home.restore(before)
+    await until(hass, lambda: state(hass, f"{FRIDGE}/hpa_max") == "3", "3 again")
+    await settled(hass, entry)
+    assert repairs(hass) == []
 
 
 OLD = "registry.home/fridge:v1.0.0"

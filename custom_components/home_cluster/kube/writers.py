@@ -18,10 +18,11 @@ _ENTRY: Final = "k:"
 
 
 class Writer(NamedTuple):
-    """A writer: the name that its requests bore, and the subresource that it wrote through."""
+    """A writer: the name that its requests bore, the subresource that it wrote through, and when it last did."""
 
     manager: str
     subresource: str = ""
+    time: datetime | None = None
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -55,7 +56,9 @@ def writer_of(raw: bytes, field: FieldPath) -> Writer | None:
         key=lambda entry: entry.time.timestamp() if entry.time else 0.0,
         default=None,
     )
-    return None if newest is None else Writer(newest.manager, newest.subresource)
+    if newest is None:
+        return None
+    return Writer(newest.manager, newest.subresource, newest.time)
 
 
 def _owns(fields: Any, path_left: FieldPath) -> bool:

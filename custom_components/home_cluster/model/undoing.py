@@ -159,8 +159,7 @@ class Undoing:
                 continue
             restored = setting not in LIMITS and edition.precedes(watch.edition)
             if restored or now - watch.at > WINDOW:
-                if not watch.told:
-                    del self._watches[ref, setting]
+                self.forget(ref, setting)
                 continue
             watch.is_undone = True
             watch.undone += 1
@@ -171,6 +170,12 @@ class Undoing:
     def get(self, ref: Ref, setting: Setting) -> Watch | None:
         """Return what is known of a setting."""
         return self._watches.get((ref, setting))
+
+    def forget(self, ref: Ref, setting: Setting) -> None:
+        """Take what was as before for nobody's undoing; who is known to undo is remembered."""
+        watch = self._watches.get((ref, setting))
+        if watch is not None and not watch.told:
+            del self._watches[ref, setting]
 
     def over(self, now: datetime) -> Iterator[tuple[Ref, Setting]]:
         """Forget, and name, what has held for long enough or is too long ago."""

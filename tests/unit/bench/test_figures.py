@@ -5,8 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from bench.enabled import Enabled
 from bench.faults import Faulty
-from bench.figures import not_measured, of_faults, of_loaded, of_logs, of_real
+from bench.figures import (
+    not_measured,
+    of_enabled,
+    of_faults,
+    of_loaded,
+    of_logs,
+    of_real,
+)
 from bench.loaded import FEW, MANY, Loaded
 from bench.real import Real
 from bench.rows import REFERENCE_FLOOR, Pace, Row
@@ -58,6 +66,32 @@ def test_one_bad_figure_of_a_loaded_house_is_the_one_that_misses(
     what: dict[str, object], name: str
 ) -> None:
     (found,) = missed(of_loaded(replace(LOADED, **what), OTHERS))
+    assert name in found
+
+
+ENABLED = Enabled(entities=5_900, shown=[1.4], loaded=LOADED)
+
+
+def test_a_good_run_with_every_entity_reaches_every_goal() -> None:
+    assert missed(of_enabled(ENABLED, PACE)) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ({"set_up": {MANY: [1.1]}}, "set-up of the entry"),
+        ({"follows": {MANY: [FOLLOW | {"gap": 0.006}]}}, "loop gap"),
+        ({"delays": [0.021] * 100}, "cluster event"),
+        ({"writes": 101}, "state writes"),
+        ({"events": [24_000]}, "watch events"),
+    ],
+)
+def test_one_bad_figure_with_every_entity_is_the_one_that_misses(
+    what: dict[str, object], name: str
+) -> None:
+    (found,) = missed(
+        of_enabled(replace(ENABLED, loaded=replace(LOADED, **what)), PACE)
+    )
     assert name in found
 
 

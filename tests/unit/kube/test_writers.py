@@ -1,5 +1,6 @@
 """Who wrote a field last, by the API server's own account."""
 
+from datetime import UTC, datetime
 import json
 from typing import Any
 
@@ -46,19 +47,23 @@ def test_the_newest_of_a_fields_owners_wrote_it() -> None:
         ),
         REPLICAS,
     )
-    assert found == Writer("kustomize-controller")
+    assert found == Writer(
+        "kustomize-controller", time=datetime(2026, 11, 3, tzinfo=UTC)
+    )
 
 
 def test_a_subresource_is_told() -> None:
     scale = entry(
         "kube-controller-manager", "2026-11-01T00:00:00Z", COUNT, subresource="scale"
     )
-    assert writer_of(raw(scale), REPLICAS) == Writer("kube-controller-manager", "scale")
+    assert writer_of(raw(scale), REPLICAS) == Writer(
+        "kube-controller-manager", "scale", datetime(2026, 11, 1, tzinfo=UTC)
+    )
 
 
 def test_any_container_will_do() -> None:
     found = writer_of(raw(entry("argocd", "2026-11-01T00:00:00Z", TEMPLATE)), IMAGE)
-    assert found == Writer("argocd")
+    assert found == Writer("argocd", time=datetime(2026, 11, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
