@@ -219,6 +219,7 @@ def of_real(seen: Real, pace: Pace) -> list[Row]:
             "change answered by the real API server → state, p95",
             percentile(seen.delays, 95) * 1000,
             "ms",
+            goal=pace.time(20),
             note=f"{len(seen.delays)} changes by the administrator, median "
             f"{median(seen.delays) * 1000:.2g} ms.",
         ),

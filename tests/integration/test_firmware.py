@@ -474,6 +474,15 @@ HELM = {
 }
 
 
+BROKER = {
+    "apiVersion": "broker.example/v1",
+    "kind": "Broker",
+    "name": "main",
+    "uid": "broker-uid",
+    "controller": True,
+}
+
+
 def owned(home: RollingServer, **parts: Any) -> None:
     """Have somebody own the fridge."""
     home.put("deployments", "kitchen", "fridge", metadata=parts)
@@ -502,6 +511,22 @@ def owned(home: RollingServer, **parts: Any) -> None:
             {"annotations": {"objectset.rio.cattle.io/owner-name": "fridge"}},
             "owned_by_k3s_manifest",
             "k3s manifest fridge",
+        ),
+        (
+            {
+                "annotations": {
+                    "objectset.rio.cattle.io/owner-gvk": "helm.cattle.io/v1, Kind=HelmChart",
+                    "objectset.rio.cattle.io/owner-name": "home",
+                    "objectset.rio.cattle.io/owner-namespace": "kube-system",
+                }
+            },
+            "owned_by_k3s_helm_chart",
+            "k3s HelmChart kube-system/home",
+        ),
+        (
+            {"ownerReferences": [BROKER]},
+            "owned_by_operator",
+            "Broker main",
         ),
     ],
 )

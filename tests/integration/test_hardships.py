@@ -404,6 +404,51 @@ async def test_odd_names_are_devices_too(
     assert complaints(caplog) == []
 
 
+async def test_thirty_containers_are_one_device(
+    hass: HomeAssistant, home: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that begin before it and beside it included; its firmware is that of its first container."""
+    enable(hass, "sensor", f"{FRIDGE}/image")
+    containers = [
+        {"name": f"part-{number}", "image": f"registry.home/part:v1.0.{number}"}
+        for number in range(30)
+    ]
+    beside = {"name": "beside", "image": "x:1", "restartPolicy": "Always"}
+    before = {"name": "before", "image": "x:2"}
+    pod = {"initContainers": [before, beside], "containers": containers}
+    home.workload(
+        "deployments", "kitchen", "fridge", replicas=2, template={"spec": pod}
+    )
+    for one in home.pods_of("kitchen", "fridge"):
+        home.put("pods", "kitchen", one["metadata"]["name"], spec=pod)
+    await set_up(hass, entry_for(home))
+    assert state(hass, f"{FRIDGE}/status") == "running"
+    assert state(hass, f"{FRIDGE}/image") == "registry.home/part:v1.0.0"
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    assert not home.pods_of("kitchen", "fridge")
+    assert complaints(caplog) == []
+
+
+async def test_the_same_name_in_two_namespaces_is_two_devices(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """What is meant for one does nothing to the other."""
+    home.workload("deployments", "garden", "fridge", replicas=3)
+    await set_up(hass, entry_for(home))
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    there = "deployment/garden/fridge"
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "off", "off")
+    assert (state(hass, f"{there}/power"), state(hass, f"{there}/status")) == (
+        "on",
+        "running",
+    )
+    assert home.live["deployments", "garden", "fridge"]["spec"]["replicas"] == 3
+    await call(hass, "switch.turn_off", f"{there}/power")
+    await call(hass, "switch.turn_on", f"{FRIDGE}/power")
+    assert home.live["deployments", "garden", "fridge"]["spec"]["replicas"] == 0
+    assert home.live["deployments", "kitchen", "fridge"]["spec"]["replicas"] == 2
+
+
 async def test_unloading_leaves_nothing_running(
     hass: HomeAssistant, home: LiveServer
 ) -> None:

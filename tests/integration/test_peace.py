@@ -108,6 +108,39 @@ async def test_flux_is_named_with_the_change_that_makes_peace(
     assert "flux-system/apps" in attributes(hass, f"{FRIDGE}/problem")["message"]
 
 
+@pytest.mark.parametrize(
+    ("maker", "by"),
+    [
+        (None, "undone_by_autoscaler"),
+        (
+            {
+                "apiVersion": "keda.sh/v1alpha1",
+                "kind": "ScaledObject",
+                "name": "fridge",
+                "uid": "scaled-uid",
+                "controller": True,
+            },
+            "undone_by_keda",
+        ),
+    ],
+)
+async def test_who_scales_by_load_is_named(
+    hass: HomeAssistant, home: LiveServer, maker: dict[str, Any] | None, by: str
+) -> None:
+    """Both write through the same controller; who made the autoscaler tells them apart."""
+    owners = {"ownerReferences": [maker]} if maker is not None else {}
+    home.autoscaler("kitchen", "fridge", metadata=owners)
+    await set_up(hass, entry_for(home))
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    set_back(home, "kube-controller-manager", replicas=2)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == by
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["owner"] == "fridge"
+
+
 async def test_peace_is_seen_when_the_setting_holds(
     hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import ast
 import json
 from pathlib import Path
+import re
 import tomllib
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 
 from custom_components.home_cluster.const import PLATFORMS
 from homeassistant import components
+from tools import coverage_gate
+from tools.test import QUICK, WHOLE
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "custom_components" / "home_cluster"
@@ -169,6 +172,82 @@ def test_every_error_is_a_translated_one() -> None:
                 if node.func.id in kinds:
                     words = {word.arg for word in node.keywords}
                     assert {"translation_domain", "translation_key"} <= words, name
+
+
+def test_the_session_is_home_assistants_or_for_one_cluster_alone() -> None:
+    """The rule inject-websession: no client of ours opens a session behind Home Assistant's back."""
+    for name, module in modules().items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call):
+                assert "ClientSession" not in ast.unparse(node.func).split("."), name
+
+
+def test_an_entry_is_for_one_cluster_and_what_is_typed_is_tried() -> None:
+    """The rules unique-config-entry and test-before-configure."""
+    text = (HERE / "config_flow.py").read_text()
+    assert "await self.async_set_unique_id(" in text
+    assert "_abort_if_unique_id_configured(" in text
+    assert "await connect" in text
+
+
+def test_what_is_required_comes_from_the_index_of_packages() -> None:
+    """The rules dependency-transparency and integration-owner."""
+    manifest = json.loads((HERE / "manifest.json").read_text())
+    assert manifest["requirements"]
+    for requirement in manifest["requirements"]:
+        assert re.fullmatch(r"[\w-]+[<>=!~\d.,]+", requirement), requirement
+    assert manifest["codeowners"]
+
+
+def test_coverage_is_held() -> None:
+    """The rules test-coverage and config-flow-test-coverage: by a stage of the tests."""
+    assert coverage_gate.LEAST >= 95
+    assert "config_flow.py" in coverage_gate.WHOLE
+    assert "coverage" in {stage.name for stage in QUICK}
+    assert "coverage" in {stage.name for stage in WHOLE}
+
+
+@pytest.mark.parametrize(
+    ("rule", "mark"),
+    [
+        ("entity-category", "entity_category=EntityCategory."),
+        ("entity-device-class", "device_class="),
+        ("entity-disabled-by-default", "entity_registry_enabled_default=False"),
+    ],
+)
+def test_descriptions_say_what_an_entity_is(rule: str, mark: str) -> None:
+    """By the tables of the platforms."""
+    assert is_done(rule)
+    assert any(mark in (HERE / f"{one}.py").read_text() for one in PLATFORMS)
+
+
+_LINK = "a_lost_link_makes_all_unavailable_and_a_found_one_right_at_once"
+
+
+@pytest.mark.parametrize(
+    ("rule", "file", "test"),
+    [
+        (
+            "dynamic-devices",
+            "test_devices.py",
+            "a_workload_that_comes_becomes_a_device_at_once",
+        ),
+        ("entity-unavailable", "test_link.py", _LINK),
+        ("log-when-unavailable", "test_link.py", _LINK),
+        (
+            "repair-issues",
+            "test_rights.py",
+            "a_missing_read_right_becomes_a_repair_that_names_the_rule",
+        ),
+    ],
+)
+def test_what_only_behaviour_shows_has_its_test(
+    rule: str, file: str, test: str
+) -> None:
+    """By its name."""
+    assert is_done(rule)
+    text = (ROOT / "tests" / "integration" / file).read_text()
+    assert f"async def test_{test}(" in text
 
 
 def test_every_field_of_the_flow_is_described() -> None:
