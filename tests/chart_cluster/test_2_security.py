@@ -1,6 +1,7 @@
 """The walls of a house by the chart: rights, admission policies, networks, Pod Security."""
 
 from collections.abc import Iterable
+from itertools import product
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from testbed.chart_home import ASSISTANT, NAMESPACE
 from testbed.errors import TestbedError
 from testbed.system import wait_until
+from tests.chart.chart import render
 from tests.rights import NEVER_GIVEN, Right, may, placed
 
 from .account import Account, unheld_bindings
@@ -16,41 +18,19 @@ from .visit import ACCOUNT, ZONES, Visit
 
 pytestmark = pytest.mark.timeout(300)
 
-READ = ("get", "list", "watch")
-GIVEN: tuple[Right, ...] = (
-    *(
-        (verb, "apps", kind, "zone")
-        for verb in READ
-        for kind in ("deployments", "statefulsets", "daemonsets")
-    ),
-    *((verb, "batch", kind, "zone") for verb in READ for kind in ("cronjobs", "jobs")),
-    *((verb, "autoscaling", "horizontalpodautoscalers", "zone") for verb in READ),
-    *(
-        (verb, "", kind, "zone")
-        for verb in READ
-        for kind in ("pods", "persistentvolumeclaims", "events")
-    ),
-    *((verb, "", "nodes", "") for verb in READ),
-    ("get", "", "pods/log", "zone"),
-    ("list", "metrics.k8s.io", "pods", "zone"),
-    ("get", "", "nodes/stats", ""),
-    ("list", "metrics.k8s.io", "nodes", ""),
-    ("patch", "apps", "deployments/scale", "zone"),
-    ("patch", "apps", "statefulsets/scale", "zone"),
-    *(
-        ("patch", "apps", kind, "zone")
-        for kind in ("deployments", "statefulsets", "daemonsets")
-    ),
-    ("patch", "batch", "cronjobs", "zone"),
-    ("patch", "batch", "jobs", "zone"),
-    ("create", "batch", "jobs", "zone"),
-    ("create", "", "pods/eviction", "zone"),
-    ("patch", "autoscaling", "horizontalpodautoscalers", "zone"),
-    ("list", "apps", "replicasets", "zone"),
-    ("list", "apps", "controllerrevisions", "zone"),
-    ("patch", "", "nodes", ""),
-    ("create", "", "pods/eviction", "elsewhere"),
-)
+
+def given(visit: Visit) -> list[tuple[Right, str]]:
+    """The rights that the chart writes down, each with the one object it is for, or "" for all."""
+    house = render(visit.values)
+    return sorted(
+        ((verb, group, resource, role["metadata"].get("namespace", "")), name)
+        for role in (*house.of("Role"), *house.of("ClusterRole"))
+        for rule in role["rules"]
+        for verb, group, resource, name in product(
+            *(rule["verbs"], rule["apiGroups"], rule["resources"]),
+            rule.get("resourceNames", [""]),
+        )
+    )
 
 
 def in_places(rights: Iterable[Right]) -> list[Right]:
@@ -59,9 +39,11 @@ def in_places(rights: Iterable[Right]) -> list[Right]:
 
 
 def test_the_account_may_do_what_was_asked_for(visit: Visit) -> None:
-    """Each word of `control`, in every zone."""
-    rights = in_places(GIVEN)
-    assert [one for one in rights if not may(visit.cluster, ACCOUNT, one)] == []
+    """Each word of `control` in every namespace with devices, and what is for the whole cluster."""
+    rights = given(visit)
+    places = {place for (*_, place), _ in rights}
+    assert places == {NAMESPACE, *ZONES, "kube-system", ""}
+    assert [one for one in rights if not may(visit.cluster, ACCOUNT, *one)] == []
 
 
 def test_and_nothing_else(visit: Visit) -> None:
