@@ -1,15 +1,19 @@
 """The walls of a house by the chart: rights, admission policies, networks, Pod Security."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 import json
-from typing import Any
+from threading import Thread
+from typing import Any, Final, override
 
 import pytest
 
 from testbed.chart_home import ASSISTANT, NAMESPACE
 from testbed.errors import TestbedError
-from testbed.system import wait_until
+from testbed.network import BRIDGE, HOST
+from testbed.system import run, wait_until
 from tests.chart.chart import render
 from tests.rights import NEVER_GIVEN, Right, may, placed
 
@@ -85,7 +89,18 @@ def reaches(visit: Visit, component: str, namespace: str, url: str) -> bool:
     """Whether a device's pod gets an answer."""
     (pod,) = visit.pods(component, namespace)
     name = pod["metadata"]["name"]
-    return "{" in visit.exec(name, namespace, "/device", "get", url, "2")
+    said = visit.exec(name, namespace, "/device", "get", url, "2")
+    assert said, f"{component} cannot try"
+    return "{" in said
+
+
+def home_assistant_reaches(visit: Visit, url: str) -> bool:
+    """Whether Home Assistant's pod gets an answer."""
+    said = visit.exec(
+        *(f"{ASSISTANT}-0", NAMESPACE, "python3", "-c"),
+        f"import urllib.request; print(urllib.request.urlopen('{url}', timeout=5).status)",
+    )
+    return said.strip() == "200"
 
 
 def address(visit: Visit, component: str, namespace: str) -> str:
@@ -98,11 +113,7 @@ def test_home_assistant_reaches_all_its_devices(visit: Visit) -> None:
     """By their names."""
     for name, zone in (("lamp", "lighting"), ("broker", "lighting"), ("jazz", "media")):
         url = f"http://home-{name}.home-{zone}.svc.cluster.local:8080/healthz"
-        said = visit.exec(
-            *(f"{ASSISTANT}-0", NAMESPACE, "python3", "-c"),
-            f"import urllib.request; print(urllib.request.urlopen('{url}', timeout=5).status)",
-        )
-        assert said.strip() == "200", url
+        assert home_assistant_reaches(visit, url), url
 
 
 def test_what_connects_is_connected_and_no_more(visit: Visit) -> None:
@@ -121,6 +132,87 @@ def test_what_connects_is_connected_and_no_more(visit: Visit) -> None:
     assert not reaches(visit, "jazz", "home-media", lamp)
     # Neighbours of one zone have a wall between them, too.
     assert not reaches(visit, "lamp", "home-lighting", broker)
+
+
+# An address of the ranges for documentation: nobody's, and in no house.
+INTERNET: Final = "203.0.113.1"
+
+
+class Greeter(BaseHTTPRequestHandler):
+    """Answers whoever gets through."""
+
+    def do_GET(self) -> None:
+        """Give a little JSON."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+
+@contextmanager
+def the_world() -> Iterator[tuple[str, str]]:
+    """One server beside the cluster: how it is called on the internet, and how on the LAN."""
+    # It goes with the bridge, should this process not live to take it away.
+    run("ip", "addr", "add", f"{INTERNET}/32", "dev", BRIDGE)
+    try:
+        with ThreadingHTTPServer(("", 0), Greeter) as server:
+            thread = Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                port = server.server_port
+                yield f"http://{INTERNET}:{port}/", f"http://{HOST}:{port}/"
+            finally:
+                server.shutdown()
+                thread.join()
+    finally:
+        run("ip", "addr", "del", f"{INTERNET}/32", "dev", BRIDGE)
+
+
+DEVICES: Final = (
+    ("lamp", "home-lighting"),
+    ("broker", "home-lighting"),
+    ("jazz", "home-media"),
+)
+
+
+def test_only_who_may_reaches_the_internet_and_nobody_the_lan(visit: Visit) -> None:
+    """The lamp by its zone; the broker of that zone is denied, and so is jazz by its own."""
+    zones, devices = visit.values["zones"], visit.values["devices"]
+
+    def reaching(url: str) -> set[str]:
+        return {name for name, zone in DEVICES if reaches(visit, name, zone, url)}
+
+    with the_world() as (internet, lan):
+        for url in (internet, lan):
+            assert home_assistant_reaches(visit, url), url
+        assert reaching(internet) == set()
+        visit.values["zones"] = {**zones, "lighting": {"internet": "allow"}}
+        visit.values["devices"] = {
+            **devices,
+            "broker": {**devices["broker"], "internet": "deny"},
+        }
+        try:
+            visit.upgrade()
+            wait_until(
+                "The lamp's way out",
+                lambda: reaches(visit, "lamp", "home-lighting", internet),
+                seconds=30,
+                every=1,
+            )
+            assert reaching(internet) == {"lamp"}
+            assert reaching(lan) == set()
+        finally:
+            visit.values.update(zones=zones, devices=devices)
+            visit.upgrade()
+        wait_until(
+            "The end of the lamp's way out",
+            lambda: not reaching(internet),
+            seconds=30,
+            every=1,
+        )
 
 
 GUEST = {
