@@ -10,7 +10,7 @@ from typing import Any, Final, override
 
 import pytest
 
-from testbed.chart_home import ASSISTANT, NAMESPACE
+from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
 from testbed.errors import TestbedError
 from testbed.network import BRIDGE, HOST
 from testbed.system import run, wait_until
@@ -373,3 +373,37 @@ def unheld_by_repair(visit: Visit) -> list[str]:
         for issue in issues
         if issue["translation_key"] == "unheld"
     ]
+
+
+# --- what the notes warn of
+
+SERVER: Final[dict[str, Any]] = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {
+        "name": "pi-server",
+        "labels": {"node-role.kubernetes.io/control-plane": "true"},
+    },
+    "spec": {"taints": [{"key": "nobody", "value": "here", "effect": "NoSchedule"}]},
+    "status": {"nodeInfo": {"kubeletVersion": "v1.37.2+k3s1"}},
+}
+
+
+def test_the_notes_know_whether_k3s_encrypts_secrets(visit: Visit) -> None:
+    """By what it writes on a server: nothing, or a stage with the hash of its keys."""
+    path = f"/api/v1/nodes/{SERVER['metadata']['name']}"
+    warned = {}
+    visit.cluster.api.create("/api/v1/nodes", SERVER)
+    try:
+        for stage in ("", "start", "reencrypt_finished"):
+            written = f"{stage}-{'0' * 64}" if stage else None
+            annotations = {"k3s.io/encryption-config-hash": written}
+            visit.cluster.api.patch(path, {"metadata": {"annotations": annotations}})
+            said = visit.home.helm.upgrade(
+                RELEASE, visit.values, "--dry-run=server"
+            ).partition("NOTES:")[2]
+            assert "Home Assistant is starting" in said
+            warned[stage] = "Secrets lie unencrypted" in said
+    finally:
+        visit.cluster.api.delete(path)
+    assert warned == {"": True, "start": False, "reencrypt_finished": False}
