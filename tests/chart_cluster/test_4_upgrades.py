@@ -72,6 +72,53 @@ def test_an_upgrade_keeps_what_is_off_and_the_count(visit: Visit) -> None:
     visit.service("home_cluster.scale", "sensor.living_room_jazz_status", replicas=1)
 
 
+def test_an_upgrade_keeps_the_count_of_an_autoscaler(visit: Visit) -> None:
+    """It fills up to its minimum; the count is never Helm's, and a drain takes one pod at a time."""
+    chime, zone = ("home-chime", "home-lighting")
+    devices = visit.values["devices"]
+    added = {
+        **devices["lamp"],
+        "hass": {"name": "Chime"},
+        # So much that a start on a busy machine is no load to scale for.
+        "resources": {"requests": {"cpu": "100m"}},
+        "autoscale": {"min": 2, "max": 3},
+    }
+    visit.values["devices"] = {**devices, "chime": added}
+    try:
+        visit.upgrade()
+        wait_until(
+            "The second chime",
+            lambda: visit.replicas(chime, zone) == 2,
+            seconds=60,
+            every=0.5,
+            seen=lambda: str(visit.replicas(chime, zone)),
+        )
+        visit.values["devices"]["chime"] = {**added, "env": {"DEVICE_NAME": "Gong"}}
+        visit.upgrade()
+        assert visit.replicas(chime, zone) == 2
+        visit.cluster.wait_rollout(zone, f"deployment/{chime}")
+        # kubectl hides whose a field is.
+        live = visit.cluster.api.get(
+            f"/apis/apps/v1/namespaces/{zone}/deployments/{chime}"
+        )
+        (container,) = live["spec"]["template"]["spec"]["containers"]
+        assert {"name": "DEVICE_NAME", "value": "Gong"} in container["env"]
+        assert live["status"]["readyReplicas"] == live["spec"]["replicas"] == 2
+        owned = {
+            field
+            for one in live["metadata"]["managedFields"]
+            if one["manager"] == "helm"
+            for field in one["fieldsV1"].get("f:spec", {})
+        }
+        assert "f:template" in owned
+        assert "f:replicas" not in owned
+        budget = visit.get("poddisruptionbudget", chime, zone)
+        assert budget["spec"]["maxUnavailable"] == 1
+    finally:
+        visit.values["devices"] = devices
+        visit.upgrade()
+
+
 def test_home_assistant_offers_what_the_registry_has(visit: Visit) -> None:
     """Its pod reaches the registry of the house, through the walls around it."""
     visit.service("homeassistant.update_entity", FIRMWARE)
