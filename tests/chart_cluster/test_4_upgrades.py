@@ -6,16 +6,17 @@ import shutil
 
 import pytest
 
-from testbed.chart_home import NAMESPACE, RELEASE
+from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
 from testbed.errors import TestbedError
 from testbed.helm import CHART
 from testbed.system import wait_until
 
-from .visit import Visit
+from .visit import CONFIG, Visit, folder_of
 
 pytestmark = pytest.mark.timeout(300)
 
 DEVICE = "192.168.244.1:5000/home/fridge"
+INTEGRATION = "charts/integration/files/home_cluster"
 FIRMWARE = "update.hall_lamp_firmware"
 
 
@@ -183,14 +184,19 @@ def own_pod(visit: Visit) -> str:
     return str(pod["metadata"]["uid"])
 
 
+def renumber(integration: Path, number: str) -> None:
+    """Give a copy of the integration another version."""
+    manifest = integration / "manifest.json"
+    manifest.write_text(
+        json.dumps({**json.loads(manifest.read_text()), "version": number})
+    )
+
+
 def test_a_new_integration_comes_by_itself(visit: Visit, tmp_path: Path) -> None:
     """And without a package index: the packages are on Home Assistant's own volume."""
     chart = tmp_path / "home-cluster"
     shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("__pycache__"))
-    manifest = chart / "charts/integration/files/home_cluster/manifest.json"
-    manifest.write_text(
-        json.dumps({**json.loads(manifest.read_text()), "version": "99.0.0"})
-    )
+    renumber(chart / INTEGRATION, "99.0.0")
     visit.home.stop_index()
     before = own_pod(visit)
     visit.home.helm.upgrade(RELEASE, visit.values, chart=chart)
@@ -205,3 +211,29 @@ def test_and_goes_with_a_rollback(visit: Visit) -> None:
     wait_for_another(visit, before)
     assert version(visit) != "99.0.0"
     visit.home.start_index()
+
+
+def start_anew(visit: Visit) -> None:
+    """Have Home Assistant start in another pod."""
+    before = own_pod(visit)
+    visit.cluster.kubectl(
+        "delete", "pod", f"{ASSISTANT}-0", "-n", NAMESPACE, "--wait=false"
+    )
+    wait_for_another(visit, before)
+
+
+def test_a_copy_by_hacs_wins_while_it_is_there(visit: Visit) -> None:
+    """Home Assistant looks into its own folder first."""
+    delivered = version(visit)
+    copy = folder_of(visit, CONFIG, NAMESPACE) / "custom_components" / "home_cluster"
+    shutil.copytree(
+        CHART / INTEGRATION, copy, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    renumber(copy, "98.0.0")
+    try:
+        start_anew(visit)
+        assert version(visit) == "98.0.0"
+    finally:
+        shutil.rmtree(copy)
+        start_anew(visit)
+    assert version(visit) == delivered

@@ -6,14 +6,13 @@ import shutil
 import pytest
 
 from testbed import faults
-from testbed.chart_home import ASSISTANT, NAMESPACE, RELEASE
+from testbed.chart_home import NAMESPACE, RELEASE
 from testbed.system import wait_until
 
-from .visit import HALL, ZONES, Visit, starts
+from .visit import CONFIG, HALL, ZONES, Visit, folder_of, starts
 
 pytestmark = pytest.mark.timeout(400)
 
-CONFIG = f"{ASSISTANT}-config"
 BROKER = "home-broker-data"
 LAMP = "Lamp of grandmother"
 
@@ -22,13 +21,6 @@ LAMP = "Lamp of grandmother"
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place that is not this house."""
     return tmp_path_factory.mktemp("kept")
-
-
-def folder_of(visit: Visit, claim: str, namespace: str) -> Path:
-    """The folder of a claim on its node."""
-    volume = visit.get("persistentvolumeclaim", claim, namespace)["spec"]["volumeName"]
-    found = visit.cluster.api.get(f"/api/v1/persistentvolumes/{volume}")
-    return Path(found["spec"]["local"]["path"])
 
 
 def test_a_backup_is_made(visit: Visit, kept: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any, Final
 
 from testbed.chart_home import (
@@ -17,9 +18,19 @@ from testbed.chart_home import (
 from testbed.cluster import Cluster
 from testbed.system import wait_until
 
-__all__ = ["ACCOUNT", "ATTIC", "HALL", "ZONES", "Visit", "starts"]
+__all__ = [
+    "ACCOUNT",
+    "ATTIC",
+    "CONFIG",
+    "HALL",
+    "ZONES",
+    "Visit",
+    "folder_of",
+    "starts",
+]
 
 ACCOUNT: Final = f"system:serviceaccount:{NAMESPACE}:{ASSISTANT}"
+CONFIG: Final = f"{ASSISTANT}-config"
 ZONES: Final = ("home-garden", "home-lighting", "home-media")
 
 
@@ -172,3 +183,10 @@ def starts(visit: Visit) -> int:
         f"'{address}', headers={{'Accept': 'application/json'}}), timeout=5).read().decode())",
     )
     return int(json.loads(said)["starts"])
+
+
+def folder_of(visit: Visit, claim: str, namespace: str) -> Path:
+    """The folder of a claim on its node."""
+    volume = visit.get("persistentvolumeclaim", claim, namespace)["spec"]["volumeName"]
+    found = visit.cluster.api.get(f"/api/v1/persistentvolumes/{volume}")
+    return Path(found["spec"]["local"]["path"])
