@@ -9,6 +9,7 @@ from .chart import CHART, Refused, render
 from .houses import HOUSE, all_presets
 
 IMAGE: Final = {"image": "ghcr.io/me/any:1"}
+COORDINATOR: Final = {"network": "tcp://192.168.1.20:6638"}
 
 
 def said(values: dict[str, Any]) -> str:
@@ -94,6 +95,14 @@ def one(**values: Any) -> dict[str, Any]:
             "usb names both a stick (resource) and a network coordinator",
         ),
         (one(usb={"network": "10.0.0.1"}), 'usb.network "10.0.0.1" is no address.'),
+        (
+            one(preset="zigbee2mqtt", usb=COORDINATOR),
+            "Device fridge: it cannot find out what its stick or coordinator speaks. Set env.ZIGBEE2MQTT_CONFIG_SERIAL_ADAPTER (presets/zigbee2mqtt.yaml says how to choose)",
+        ),
+        (
+            one(preset="zigbee2mqtt", usb={"resource": "squat.ai/zigbee"}),
+            "Device fridge: it cannot find out what its stick or coordinator speaks.",
+        ),
         (
             {
                 "devices": {
@@ -244,6 +253,20 @@ def test_a_mistake_is_named_with_its_mend(
 )
 def test_a_typo_is_named_with_its_place(values: dict[str, Any], place: str) -> None:
     assert place in said(values)
+
+
+@pytest.mark.parametrize("adapter", ["ember", None])
+def test_what_a_coordinator_speaks_is_said_or_left_to_the_program(
+    adapter: str | None,
+) -> None:
+    env = {"ZIGBEE2MQTT_CONFIG_SERIAL_ADAPTER": adapter}
+    house = render(one(preset="zigbee2mqtt", usb=COORDINATOR, env=env))
+    (container,) = house.one("Deployment", "home-fridge")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    assert given.get("ZIGBEE2MQTT_CONFIG_SERIAL_ADAPTER") == adapter
+    assert given["Z2M_ONBOARD_NO_SERVER"] == "1"
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -162,6 +162,9 @@ priorities.{{ $name }}: {{ $class }} is {{ int .value }}, and Kubernetes never c
 {{- if and $usb.network (not (regexMatch "^[a-z]+://[^/:]+:[0-9]+$" $usb.network)) }}
 {{ $who }}: usb.network {{ $usb.network | quote }} is no address. Write it like tcp://192.168.1.20:6638.
 {{- end }}
+{{- if and (or $usb.resource $usb.network) $usb.needs (not (hasKey $device.env ($usb.needs | default ""))) }}
+{{ $who }}: it cannot find out what its stick or coordinator speaks. Set env.{{ $usb.needs }} (presets/{{ $device.preset }}.yaml says how to choose), or set it to null where the program's own configuration says it.
+{{- end }}
 {{- with $device.autoscale }}
 {{- if lt (int .max) (int (.min | default 1)) }}
 {{ $who }}: autoscale.max is less than autoscale.min.
