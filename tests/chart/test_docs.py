@@ -7,11 +7,12 @@ from typing import Final
 import pytest
 import yaml
 
+from testbed.program_images import PROGRAMS
 from testbed.programs import program
 from tools import chart as tool, values_table
 
-from .chart import CHART, ROOT, render
-from .houses import all_presets
+from .chart import CHART, PRESETS, ROOT, render
+from .houses import all_presets, preset
 
 EXAMPLES: Final = sorted((CHART / "examples").glob("*.yaml"))
 PAGE: Final = ROOT / "docs/chart.md"
@@ -39,6 +40,19 @@ def test_the_house_of_the_readme_has_twenty_lines() -> None:
 def test_the_tables_of_values_are_those_of_the_schema() -> None:
     text = README.read_text(encoding="utf-8")
     assert values_table.readme(text) == text, "run `python -m tools.values_table`"
+
+
+def test_the_readme_says_of_every_preset_whether_its_program_was_seen_running() -> None:
+    rows = re.findall(
+        r"^\| \[(\S+)\]\(presets/(\S+)\.yaml\) \| (.*) \| (.*) \|$",
+        README.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert [(name, file, title) for name, file, title, _ in rows] == [
+        (name, name, preset(name)["title"]) for name in PRESETS
+    ]
+    seen = {name for name, *_, word in rows if re.match(r"yes\b", word)}
+    assert seen == set(PROGRAMS)
 
 
 def test_links_lead_somewhere() -> None:
