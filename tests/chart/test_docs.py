@@ -32,6 +32,25 @@ def test_every_house_on_the_pages_can_be_installed(page: Path) -> None:
         assert render(yaml.safe_load(house)).of("Deployment")
 
 
+def test_the_page_makes_the_secrets_that_the_example_asks_for() -> None:
+    house = render(yaml.safe_load((CHART / "examples/secrets.yaml").read_text()))
+    page = PAGE.read_text()
+    made = re.findall(r"-n (\S+) create secret generic (\S+) --from-file (\S+)", page)
+    pod = house.one("Deployment", "home-mqtt")["spec"]["template"]["spec"]
+    (asked,) = [each["secret"] for each in pod["volumes"] if "secret" in each]
+    assert set(made) == {("home-lighting", asked["secretName"], "passwd")}
+
+    (text,) = re.findall(r"<<'END'\n(.*?)^END$", page, re.DOTALL | re.MULTILINE)
+    store = yaml.safe_load(text)
+    (wanted,) = house.of("ExternalSecret")
+    assert wanted["spec"]["secretStoreRef"] == {
+        "name": store["metadata"]["name"],
+        "kind": store["kind"],
+    }
+    name, namespace = (wanted["metadata"][key] for key in ("name", "namespace"))
+    assert f"-n {namespace} get externalsecret {name} " in page
+
+
 def test_the_house_of_the_readme_has_twenty_lines() -> None:
     (house,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
     assert len(house.strip().splitlines()) <= 20
