@@ -1,15 +1,24 @@
 """What a device's values become."""
 
 import json
+from pathlib import Path
+import shutil
 from typing import Any, Final
 
 import jsonschema
 import pytest
+import yaml
 
-from .chart import CHART, PRESETS, Object, Rendered, render
+from .chart import CHART, PRESETS, Object, Rendered, light, render
 from .houses import HOUSE, all_presets, preset
 
 FOREVER: Final = [None, None]
+WEB: Final = {"ports": {"web": {"port": 80}}, "health": {"tcp": "web"}}
+VOLUME: Final = {"storage": {"data": {"path": "/d", "size": "1Gi"}}}
+ANY: Final = "ghcr.io/me/any"
+BROKER: Final = preset("mosquitto")["image"]
+MOSQUITTO: Final = BROKER["repository"]
+DIGEST: Final = f"sha256:{'0' * 64}"
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +162,63 @@ def test_what_two_pods_would_fight_for_is_handed_over(
     values: dict[str, Any], strategy: str
 ) -> None:
     assert device(**values)["spec"]["strategy"]["type"] == strategy
+
+
+@pytest.mark.parametrize(
+    ("values", "spread"),
+    [
+        ({}, True),
+        ({"autoscale": {"max": 3}}, True),
+        ({"kind": "StatefulSet"}, True),
+        ({"storage": {"d": {"path": "/d", "nfs": {"server": "n", "path": "/"}}}}, True),
+        ({"storage": {"d": {"path": "/d", "size": "1Gi"}}}, False),
+        ({"usb": {"resource": "squat.ai/zigbee"}}, False),
+        ({"ports": {"p": {"port": 80, "hostPort": 80}}}, False),
+        ({"hostNetwork": True}, False),
+    ],
+)
+def test_what_can_be_doubled_is_spread_over_the_nodes(
+    values: dict[str, Any], spread: bool
+) -> None:
+    workload = device(**values)
+    one_a_node = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        # Where one node is left, all of them run there.
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": workload["spec"]["selector"],
+    }
+    assert pod(workload).get("topologySpreadConstraints", []) == [one_a_node] * spread
+
+
+@pytest.mark.parametrize(
+    ("wifi", "timeout", "failures", "seconds"),
+    [
+        ({}, 5, 6, 60),
+        ({"probeTimeoutSeconds": 20}, 20, 6, 60),
+        ({"livenessFailures": 30}, 5, 30, 60),
+        ({"nodeLossSeconds": 600}, 5, 6, 600),
+        ({"nodeLossSeconds": 0}, 5, 6, 0),
+    ],
+)
+def test_the_house_says_how_patient_it_is_with_flaky_nodes(
+    wifi: dict[str, int], timeout: int, failures: int, seconds: int
+) -> None:
+    image = {"image": "ghcr.io/me/any:1"}
+    devices = {"roams": {**image, **WEB}, "waits": {**image, **VOLUME}}
+    house = render({"wifi": wifi, "devices": devices})
+    roams, waits = (
+        house.one("Deployment", f"home-{name}") for name in ("roams", "waits")
+    )
+    (container,) = pod(roams)["containers"]
+    probes = {
+        kind: container[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")
+    }
+    assert {each["timeoutSeconds"] for each in probes.values()} == {timeout}
+    assert probes["liveness"]["failureThreshold"] == failures
+    assert probes["readiness"]["failureThreshold"] == 3
+    assert patience(roams) == [seconds, seconds]
+    assert patience(waits) == FOREVER
 
 
 def test_an_update_of_what_can_be_doubled_leaves_no_gap() -> None:
@@ -496,6 +562,53 @@ def test_a_newer_tag_needs_not_be_the_presets_image() -> None:
     )
     container = pod(found.one("Deployment", "home-mqtt"))["containers"][0]
     assert container["image"] == "docker.io/library/eclipse-mosquitto:9.9"
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({"image": f"{ANY}:1@{DIGEST}"}, f"{ANY}:1@{DIGEST}"),
+        ({"image": f"{ANY}@{DIGEST}"}, f"{ANY}@{DIGEST}"),
+        ({"image": f"nas:5000/any:1@{DIGEST}"}, f"nas:5000/any:1@{DIGEST}"),
+        (
+            {"image": {"repository": ANY, "tag": "1", "digest": DIGEST}},
+            f"{ANY}:1@{DIGEST}",
+        ),
+        ({"image": {"repository": ANY, "digest": DIGEST}}, f"{ANY}@{DIGEST}"),
+        (
+            {"preset": "mosquitto", "image": {"tag": "9.9", "digest": DIGEST}},
+            f"{MOSQUITTO}:9.9@{DIGEST}",
+        ),
+    ],
+)
+def test_a_digest_says_which_image_to_the_last_bit(
+    values: dict[str, Any], image: str
+) -> None:
+    workload = render({"devices": {"one": values}}).one("Deployment", "home-one")
+    assert pod(workload)["containers"][0]["image"] == image
+    notes = workload["metadata"]["annotations"]
+    assert notes["home-cluster.github.io/chart-image"] == image
+    # checkov's rule about digests is followed.
+    assert "CKV_K8S_43" not in str(notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "image"),
+    [
+        ({}, f"{MOSQUITTO}:{BROKER['tag']}@{DIGEST}"),
+        ({"image": {"tag": "9.9"}}, f"{MOSQUITTO}:9.9"),
+    ],
+)
+def test_a_presets_digest_goes_with_its_tag(
+    tmp_path: Path, given: dict[str, Any], image: str
+) -> None:
+    chart = Path(shutil.copytree(light(), tmp_path / CHART.name, symlinks=True))
+    file = chart / "presets/mosquitto.yaml"
+    pinned = {**preset("mosquitto"), "image": {**BROKER, "digest": DIGEST}}
+    file.write_text(yaml.safe_dump(pinned))
+    values = {"devices": {"mqtt": {"preset": "mosquitto", **given}}}
+    workload = render(values, chart=chart).one("Deployment", "home-mqtt")
+    assert pod(workload)["containers"][0]["image"] == image
 
 
 def test_a_disabled_device_is_not_there() -> None:
