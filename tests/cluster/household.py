@@ -1,8 +1,8 @@
 """A Home Assistant that lives on the real cluster, for tests that ask what only it can tell."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 import copy
 from functools import partial, wraps
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +10,8 @@ from pathlib import Path
 import shutil
 import threading
 from typing import Any, Final, override
+
+import aiohttp
 
 from story import home
 from story.automations import Automations
@@ -19,6 +21,7 @@ from story.steps.parts import device_manifest
 from story.witness import Workload
 from testbed.cluster import Cluster
 from testbed.house import INTEGRATION
+from testbed.house_socket import HouseSocket
 
 ZONE: Final = "workshop"
 BLUEPRINTS: Final = (
@@ -121,6 +124,33 @@ class Household:
         form = await self.inside.house.rest("POST", path, about)
         result = await self.inside.house.rest("POST", f"{path}/{form['flow_id']}", {})
         return str(result["type"])
+
+    @asynccontextmanager
+    async def guest(self) -> AsyncIterator[HouseSocket]:
+        """Somebody who lives here, too, and is no administrator, at a screen of his own."""
+        house = self.inside.house
+        words: dict[str, Any] = {"username": "guest", "password": "let-me-in"}
+        person = await house.call(
+            "config/auth/create", name="Guest", group_ids=["system-users"]
+        )
+        provider = "config/auth_provider/homeassistant/create"
+        await house.call(provider, user_id=person["user"]["id"], **words)
+        client = {"client_id": f"{house.url}/"}
+        async with aiohttp.ClientSession(house.url) as web:
+            asked = {"handler": ["homeassistant", None], "redirect_uri": house.url}
+            async with web.post("/auth/login_flow", json=client | asked) as answer:
+                flow = (await answer.json())["flow_id"]
+            path = f"/auth/login_flow/{flow}"
+            async with web.post(path, json=client | words) as answer:
+                code = (await answer.json())["result"]
+            asked = {"grant_type": "authorization_code", "code": code}
+            async with web.post("/auth/token", data=client | asked) as answer:
+                token = (await answer.json())["access_token"]
+            socket = await HouseSocket.open(web, house.url, token)
+            try:
+                yield socket
+            finally:
+                await socket.close()
 
     async def pods(self, workload: Workload) -> set[str]:
         """The uids of its pods that are ready and stay."""
