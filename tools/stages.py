@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Final
 
-from tools.setup.report import ROOT, cache_folder
+from tools.setup.report import ROOT, SetupError, cache_folder
 
 # Stages that run side by side tell now and then that they are alive.
 STILL_RUNNING_EVERY: Final = 60
@@ -79,7 +79,11 @@ def run_stages(stages: Sequence[Stage]) -> int:
             together = [stage]
             while stage.beside and waiting and waiting[0].beside == stage.beside:
                 together.append(waiting.pop(0))
-            results += _side_by_side(together, env)
+            try:
+                results += _side_by_side(together, env)
+            except SetupError as error:
+                print(error, flush=True)
+                results += [Result(one.name, False, 0) for one in together]
             continue
         print(f"\n── {stage.name}", flush=True)
         start = time.monotonic()
@@ -96,10 +100,21 @@ def run_stages(stages: Sequence[Stage]) -> int:
 
 @contextmanager
 def _room_for_clusters() -> Iterator[None]:
-    """Raise the limit of inotify instances where it is too low for several clusters."""
+    """Raise the limit of inotify instances where it is too low for several clusters.
+
+    Raises SetupError where the system refuses that.
+    """
     before = INOTIFY.read_text(encoding="utf-8")
-    if int(before) < INOTIFY_ENOUGH:
+    if int(before) >= INOTIFY_ENOUGH:
+        yield
+        return
+    try:
         INOTIFY.write_text(str(INOTIFY_ENOUGH), encoding="utf-8")
+    except OSError as error:
+        raise SetupError(
+            f"Several clusters at once need {INOTIFY_ENOUGH} inotify instances, not {before.strip()}: start again "
+            f"with sudo, or run `sudo sysctl fs.inotify.max_user_instances={INOTIFY_ENOUGH}`."
+        ) from error
     try:
         yield
     finally:

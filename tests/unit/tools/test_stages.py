@@ -33,6 +33,40 @@ def test_all_well_is_nought(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.endswith("stages: 1 passed, 0 failed\n")
 
 
+def test_a_limit_that_is_high_enough_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not even written back: only root may."""
+    limit = tmp_path / "limit"
+    limit.write_text("1024\n", encoding="utf-8")
+    before = limit.stat().st_mtime_ns
+    monkeypatch.setattr(stages, "_APART", ())
+    monkeypatch.setattr(stages, "INOTIFY", limit)
+    assert run_stages([Stage("apart", python("pass"), apart=True)]) == 0
+    assert limit.stat().st_mtime_ns == before
+
+
+def test_a_limit_that_may_not_be_raised_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The stages that need it have failed, the others go on."""
+
+    class Limit:
+        def read_text(self, encoding: str) -> str:
+            return "128\n"
+
+        def write_text(self, text: str, encoding: str) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(stages, "INOTIFY", Limit())
+    apart = Stage("apart", python("print('ran')"), apart=True)
+    assert run_stages([apart, Stage("after", python("pass"))]) == 1
+    said = capfd.readouterr().out
+    assert "need 1024 inotify instances, not 128: start again with sudo" in said
+    assert "ran\n" not in said
+    assert said.endswith("stages: 1 passed, 1 failed\n")
+
+
 def test_of_those_apart_two_run_at_a_time_and_all_are_told(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
