@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from tools import typescript
+from tools import typescript as check
+from tools.setup import typescript
 from tools.setup.report import ROOT, SetupError
 
 
@@ -41,7 +42,7 @@ def test_without_it_one_sentence_says_what_to_do(
     monkeypatch.setattr(typescript, "find_npm", lambda: shutil.which("false"))
     with pytest.raises(SetupError, match="npm's registry is reachable"):
         typescript.find_tsc()
-    assert typescript.main() == 1
+    assert check.main() == 1
     assert "npm's registry is reachable" in capsys.readouterr().err
 
 
