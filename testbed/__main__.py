@@ -8,6 +8,8 @@ import signal
 import sys
 import time
 
+from tools.setup.report import refusal
+
 from . import definitions, faults, ha_image, program_images, programs, vault_image
 from .cluster import NODES, Cluster
 from .controlplane import API, ETCD
@@ -205,14 +207,17 @@ def _lasting(kind: argparse.ArgumentParser, begin: Command, end: Command) -> Non
 
 
 def _build(_: Cluster, chosen: argparse.Namespace) -> None:
-    print(programs.build(chosen.groups or programs.GROUPS))
-    if not chosen.groups:
-        print(ha_image.archive())
-        for preset in program_images.PROGRAMS:
-            print(program_images.archive(preset))
-        for definition in definitions.DEFINITIONS:
-            print(definitions.file(definition))
-        print(vault_image.archive())
+    try:
+        print(programs.build(chosen.groups or programs.GROUPS))
+        if not chosen.groups:
+            print(ha_image.archive())
+            for preset in program_images.PROGRAMS:
+                print(program_images.archive(preset))
+            for definition in definitions.DEFINITIONS:
+                print(definitions.file(definition))
+            print(vault_image.archive())
+    except OSError as error:
+        raise TestbedError(refusal(error)) from error
 
 
 def _up(cluster: Cluster, chosen: argparse.Namespace) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import shutil
 import tempfile
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import aiohttp
 
-_PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
+from tools.setup.debian import BROWSER_PACKAGE, find_browser
 
 
 class BrowserError(Exception):
@@ -30,9 +30,11 @@ class Browser:
 
     async def __aenter__(self) -> Self:
         """Start the browser."""
-        program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+        program = find_browser()
         if program is None:
-            raise BrowserError("There is no Chromium. Run: apt-get install chromium")
+            raise BrowserError(
+                f"There is no Chromium. Run: apt-get install {BROWSER_PACKAGE}"
+            )
         self._profile = Path(tempfile.mkdtemp(prefix="home-cluster-browser-"))
         self._process = await asyncio.create_subprocess_exec(
             program,

@@ -19,7 +19,14 @@ CLUSTER_PROGRAMS = {
     "openssl": "openssl",
     "busybox": "busybox-static",
 }
-PICTURE_PROGRAMS = {"chromium": "chromium"}
+# Names of the browser that the tests of the dashboard and the pictures use; any of them will do.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_PACKAGE = "chromium"
+
+
+def find_browser() -> str | None:
+    """The browser on PATH, None without one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def missing(programs: dict[str, str]) -> list[str]:
@@ -34,6 +41,20 @@ def missing(programs: dict[str, str]) -> list[str]:
             if not shutil.which(program, path=path)
         }
     )
+
+
+def missing_browser() -> list[str]:
+    """The package of a browser, if there is none."""
+    return [] if find_browser() else [BROWSER_PACKAGE]
+
+
+def require_root() -> None:
+    """Raise SetupError where this account cannot run the test cluster."""
+    if os.geteuid() != 0:
+        raise SetupError(
+            "The test cluster makes network namespaces and cgroups, so it must run as root: "
+            "start again with sudo, for example `sudo scripts/demo`."
+        )
 
 
 def install_packages(packages: list[str]) -> None:

@@ -1,6 +1,5 @@
 """A Python that Home Assistant runs on: found, fetched by uv, or unpacked from Debian's packages."""
 
-import os
 from pathlib import Path
 import platform
 import re
@@ -87,22 +86,8 @@ def find_python(uv: str) -> Path:
         if found and good(found):
             have(f"Python at {found}")
             return Path(found)
-    with step("asking uv for Python 3.14"):
-        env = {**os.environ, "UV_HTTP_RETRIES": "1"}
-        asked = subprocess.run(
-            [uv, "python", "install", "3.14"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=env,
-            timeout=600,
-        )
-    if asked.returncode == 0:
-        fetched = run(
-            [uv, "python", "find", "3.14"], mend="Run `uv python install 3.14`."
-        ).strip()
-        if good(fetched):
-            return Path(fetched)
+    if fetched := fetch_python(uv):
+        return fetched
     if not is_debian():
         raise SetupError(
             "Home Assistant needs Python 3.14.2 or newer, which uv could not fetch from here. "
@@ -115,6 +100,24 @@ def find_python(uv: str) -> Path:
             f"The Python unpacked into {private.parents[2]} does not start. Remove that folder and start again."
         )
     return private
+
+
+def fetch_python(uv: str) -> Path | None:
+    """An interpreter that uv fetches; None where it cannot, or not within ten minutes."""
+    mend = "Run `uv python install 3.14`."
+    try:
+        with step("asking uv for Python 3.14"):
+            run(
+                [uv, "python", "install", "3.14"],
+                mend=mend,
+                env={"UV_HTTP_RETRIES": "1"},
+                seconds=600,
+            )
+    except SetupError:
+        # Its downloads are not reachable from everywhere.
+        return None
+    fetched = run([uv, "python", "find", "3.14"], mend=mend).strip()
+    return Path(fetched) if good(fetched) else None
 
 
 def is_debian() -> bool:

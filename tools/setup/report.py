@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -84,6 +85,18 @@ def run(
             f"{Path(command[0]).name} failed ({done.returncode}). {mend}\n{said}"
         )
     return done.stdout
+
+
+def refusal(error: OSError) -> str:
+    """What the system refused and what to do, as a sentence."""
+    what = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        mend = "Free some space and start again; what was done is kept."
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        mend = "Perhaps root made it, by an earlier start with sudo: start again with sudo, or remove it."
+    else:
+        mend = "Mend that and start again; what was done is kept."
+    return f"{what}{error.strerror or error}. {mend}"
 
 
 def finish(error: SetupError) -> int:

@@ -1,5 +1,6 @@
 """The command line: what each command does, and that failures are one sentence."""
 
+import errno
 from pathlib import Path
 import tempfile
 from typing import Any
@@ -81,6 +82,22 @@ def test_a_failure_is_one_sentence_and_exit_code_1(
     monkeypatch.setattr(Cluster, "down", fail)
     assert commands.main(["down"]) == 1
     assert capsys.readouterr().err == "testbed: The house is on fire.\n"
+
+
+def test_a_build_on_a_full_disk_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what to do."""
+
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache")
+
+    monkeypatch.setattr(commands.programs, "build", fail)
+    assert commands.main(["build", "helm"]) == 1
+    assert capsys.readouterr().err == (
+        "testbed: /cache: No space left on device. "
+        "Free some space and start again; what was done is kept.\n"
+    )
 
 
 @pytest.mark.parametrize("line", ["kubectl get nodes", "status", "node add shed"])

@@ -1,13 +1,19 @@
 """Set-up: what is found, what is said, and in which words."""
 
+from collections.abc import Callable
+import errno
+import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 
+from testbed.browser import Browser, BrowserError
 from tools.coverage_gate import INTEGRATION, shortfalls
-from tools.setup import debian, go, python
+from tools.setup import __main__ as setup, debian, go, python
 from tools.setup.report import ROOT, SetupError, digest, run
 
 SOURCES = {
@@ -79,6 +85,25 @@ def test_installs_nothing_where_nothing_is_missing(
     debian.install_packages(debian.missing({"sh": "dash"}))
 
 
+@pytest.mark.parametrize("name", [None, *debian.BROWSERS])
+async def test_set_up_and_the_test_bed_know_the_same_browsers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    """What set-up takes for a browser is started, and what it misses is named by both."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if name is None:
+        assert debian.missing_browser() == ["chromium"]
+        with pytest.raises(BrowserError, match="apt-get install chromium"):
+            await Browser().__aenter__()
+        return
+    program = tmp_path / name
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert debian.missing_browser() == []
+    with pytest.raises(BrowserError, match="ended by itself"):
+        await Browser().__aenter__()
+
+
 @pytest.mark.parametrize(
     ("said", "version"),
     [
@@ -121,6 +146,183 @@ def test_a_failed_command_says_what_to_do_and_what_was_said() -> None:
         SetupError, match="no-such-program is not installed. Install it."
     ):
         run(["no-such-program"], mend="Install it.")
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What a set-up did, instead of doing it; this account is root and everything is missing."""
+    log: list[str] = []
+
+    def note[T](name: str, answer: T) -> Callable[..., T]:
+        def noted(*words: object) -> T:
+            log.append(" ".join([name, *map(str, words)]))
+            return answer
+
+        return noted
+
+    monkeypatch.setattr(debian.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(setup, "missing", lambda _: ["runc"])
+    monkeypatch.setattr(setup, "missing_browser", lambda: ["chromium"])
+    monkeypatch.setattr(setup, "install_packages", note("install", None))
+    monkeypatch.setattr(setup, "find_uv", lambda: "uv")
+    monkeypatch.setattr(setup, "find_python", lambda _: tmp_path)
+    monkeypatch.setattr(setup, "find_go", lambda _: tmp_path / "go")
+    monkeypatch.setattr(setup, "make_venv", lambda *_: log.append("venv"))
+    monkeypatch.setattr(setup, "find_tsc", note("typescript", tmp_path))
+    monkeypatch.setattr(
+        setup, "_build", lambda _, groups: log.append(f"build {groups}") or 0
+    )
+    return log
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--python"], ["venv"]),
+        (
+            ["--quick"],
+            [
+                "install ['chromium']",
+                "venv",
+                "typescript",
+                "build ('helm', 'actionlint')",
+            ],
+        ),
+        ([], ["install ['chromium', 'runc']", "venv", "build ()"]),
+    ],
+)
+def test_does_as_much_as_is_asked_for(
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    expected: list[str],
+) -> None:
+    """Packages first; nothing for the cluster where none is asked for."""
+    monkeypatch.setattr(sys, "argv", ["setup", *options])
+    assert setup.main() == 0
+    assert done == expected
+
+
+def test_asks_for_root_before_anything_is_done(
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Only the cluster needs it, and nobody builds half an hour to hear that."""
+    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["setup"])
+    assert setup.main() == 1
+    assert done == []
+    assert "`sudo scripts/demo`" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["setup", "--python"])
+    assert setup.main() == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Start again: what was done is kept."),
+        (SetupError("No Go."), 1, "Cannot go on: No Go."),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/x"),
+            1,
+            "/var/x: No space left on device. Free some space and start again",
+        ),
+        (
+            PermissionError(errno.EACCES, os.strerror(errno.EACCES), ".venv/x"),
+            1,
+            ".venv/x: Permission denied. Perhaps root made it",
+        ),
+        (ConnectionError("reset"), 1, "reset. Mend that and start again"),
+    ],
+)
+def test_ends_with_a_sentence_and_never_a_traceback(
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    """Whatever ended it."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(setup, "make_venv", fail)
+    monkeypatch.setattr(sys, "argv", ["setup", "--python"])
+    assert setup.main() == code
+    assert words in capsys.readouterr().err
+
+
+def test_debian_is_asked_where_uv_fetches_no_python_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror that hangs ends nothing."""
+
+    def hang(*_: object, **options: float) -> NoReturn:
+        raise subprocess.TimeoutExpired("uv", options["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert python.fetch_python("uv") is None
+
+
+@pytest.mark.parametrize("version", [None, "3.10", "3.11"])
+def test_the_starter_names_the_package_of_a_python_that_is_missing_or_old(
+    tmp_path: Path, version: str | None
+) -> None:
+    """It is the only part that runs without Python."""
+    (tmp_path / "dirname").symlink_to(str(shutil.which("dirname")))
+    if version:
+        program = tmp_path / "python3"
+        program.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" = -m ] && echo "started $*" || exec {sys.executable} -c '
+            f'"import sys; sys.version_info = ({version.replace(".", ", ")}); $2"\n'
+        )
+        program.chmod(0o755)
+    said = subprocess.run(
+        [ROOT / "scripts" / "setup", "--quick"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if version == "3.11":
+        assert said.stdout == "started -m tools.setup --quick\n"
+    else:
+        assert said.returncode == 1
+        assert said.stderr == (
+            "This needs Python 3.11 or newer. Run: apt-get install python3\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("demo", ""),
+        ("demo --pods 300", ""),
+        ("demo --kubeconfig FILE", "--python"),
+        ("demo --kubeconfig=FILE", "--python"),
+        ("demo --help", "--python"),
+        ("lint", "--python"),
+        ("test --quick", "--quick"),
+        ("test", ""),
+        ("bench --json FILE", ""),
+    ],
+)
+def test_a_command_prepares_no_more_than_it_needs(
+    tmp_path: Path, command: str, expected: str
+) -> None:
+    """Who shows the own cluster waits for no build, and need not be root."""
+    name, *words = command.split()
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    shutil.copy(ROOT / "scripts" / name, scripts)
+    (scripts / "setup").write_text('#!/bin/sh\necho "$@" > asked\nexit 1\n')
+    (scripts / "setup").chmod(0o755)
+    subprocess.run([scripts / name, *words], check=False)
+    assert (tmp_path / "asked").read_text().strip() == expected
 
 
 def test_digests_tell_parts_apart() -> None:
