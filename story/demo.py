@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 import json
+import os
 from pathlib import Path
 import socket
 from typing import Any, Final
@@ -28,7 +29,6 @@ from .stage import Stage
 _USUAL_PORT: Final = 8123
 # Seconds in which a Home Assistant whose pod is Ready must let somebody in.
 _PATIENCE: Final = 120
-_TESTBED: Final = ".venv/bin/python -m testbed"
 
 
 class DemoError(Exception):
@@ -52,10 +52,11 @@ async def show_home(cluster: Cluster, folder: Path, more: Sequence[str] = ()) ->
         fridge = f"{inside.house.url}/config/devices/device/{devices[home.FRIDGE.path]['id']}"
         _welcome(
             inside.house,
-            f"Switch the fridge off at {fridge} and see its pods go: {_TESTBED} kubectl get pods -n kitchen",
-            f"Crash it a few times: curl -X POST http://{node.address}:30080/crash\n"
+            f"Switch the fridge off at {fridge} and see its pods go: {testbed_command()} kubectl get pods -n kitchen",
+            # Not every machine has curl, but a node needs busybox.
+            f"Crash it a few times: busybox wget -q -O - --post-data '' http://{node.address}:30080/crash\n"
             f"     and read why at {inside.house.url}/home-cluster",
-            f"Cut the Wi-Fi of a node: {_TESTBED} fault wifi {node.name} --seconds 120\n"
+            f"Cut the Wi-Fi of a node: {testbed_command()} fault wifi {node.name} --seconds 120\n"
             "     Up to a minute nobody is alarmed; then its devices say that the node is lost.",
         )
         await asyncio.Event().wait()
@@ -76,10 +77,10 @@ async def show_chart(cluster: Cluster) -> None:
         _welcome(
             house,
             f"Switch the lamp off at {house.url}/config/devices/dashboard\n"
-            f"     and see its pod go: {_TESTBED} kubectl get pods -n home-lighting",
-            f"Cut the power of a node: {_TESTBED} fault power {ATTIC} --seconds 120\n"
+            f"     and see its pod go: {testbed_command()} kubectl get pods -n home-lighting",
+            f"Cut the power of a node: {testbed_command()} fault power {ATTIC} --seconds 120\n"
             "     Jazz moves to the other one; the broker waits, and Home Assistant says why.",
-            f"See what Home Assistant may do, and what not: {_TESTBED} kubectl auth can-i --list "
+            f"See what Home Assistant may do, and what not: {testbed_command()} kubectl auth can-i --list "
             f"-n home-media --as system:serviceaccount:{NAMESPACE}:{ASSISTANT}",
         )
         await asyncio.Event().wait()
@@ -122,6 +123,15 @@ def usual_port() -> int | None:
         except OSError:
             return None
     return _USUAL_PORT
+
+
+def testbed_command() -> str:
+    """The command of the test bed as a second terminal must type it.
+
+    A demo started by sudo keeps its cluster in root's home.
+    """
+    sudo = "sudo " if "SUDO_USER" in os.environ else ""
+    return f"{sudo}.venv/bin/python -m testbed"
 
 
 def _welcome(house: HouseClient, *things: str) -> None:
