@@ -13,6 +13,9 @@ from testbed.house_socket import HouseError
 
 from .step import Step
 
+# Unavailable at most this long after the API server refuses.
+UNAVAILABLE: Final = 5.0
+
 # Right again at most this long after /readyz is 200.
 RIGHT_AGAIN: Final = 6.0
 
@@ -144,7 +147,7 @@ async def _fault(
             await inside.until(f"{fault.name}: /readyz fails", stage.away, timeout=15)
             if fault.silent:
                 silent = await inside.until_said(
-                    home.WEATHER, "status", "unavailable", timeout=6
+                    home.WEATHER, "status", "unavailable", timeout=UNAVAILABLE
                 )
                 notes.ha(
                     f"{fault.name}: unavailable {silent:.1f} s after the API was away"
