@@ -1,7 +1,8 @@
 """The demo as a person starts and ends it: it serves Home Assistant, and leaves nothing behind."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 import os
 from pathlib import Path
 import re
@@ -9,11 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 import urllib.request
 
+import aiohttp
 import pytest
 
 from testbed.cluster import Cluster
+from testbed.house_socket import HouseSocket
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +32,16 @@ def no_cluster(cluster: Cluster) -> Iterator[Cluster]:
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_leaves_nothing_behind(no_cluster: Cluster, tmp_path: Path) -> None:
-    """No process, mount, namespace, link or cgroup is left, and nobody answers any more."""
-    with started(tmp_path) as demo:
+    """No process, mount, namespace, link or cgroup is left, and nobody answers any more.
+
+    Two Deployments of ten pods that only pretend are devices meanwhile.
+    """
+    with started(tmp_path, "--pods", "20") as demo:
         text = demo.until("Ctrl-C ends it all.")
         assert demo.answers()
         assert "Login: home   Password: " in text
         assert all(f"  {number}. " in text for number in (1, 2, 3))
+        asyncio.run(until_crowd_shows(text, {"crowd-0000": 10, "crowd-0001": 10}))
         assert demo.interrupt() == 0
     assert no_cluster.leftovers() == []
     assert_nothing_runs_in(tmp_path)
@@ -122,6 +130,55 @@ def started(folder: Path, *arguments: str) -> Iterator[Demo]:
     finally:
         process.kill()
         process.wait()
+
+
+async def until_crowd_shows(text: str, expected: dict[str, int]) -> None:
+    """Wait until Home Assistant says so many ready pods of the crowd, by Deployment."""
+    async with visitor(text) as house:
+        deadline = time.monotonic() + 60
+        while (seen := await crowd(house)) != expected:
+            assert time.monotonic() < deadline, seen
+            await asyncio.sleep(0.5)
+
+
+async def crowd(house: HouseSocket) -> dict[str, int]:
+    """The ready pods of each Deployment of the crowd, as its status says."""
+    states = {state["entity_id"]: state for state in await house.call("get_states")}
+    found = {}
+    for entry in await house.call("config/entity_registry/list"):
+        _, _, path = entry["unique_id"].partition("/deployment/crowd/")
+        name, _, key = path.partition("/")
+        if key == "status":
+            attributes = states.get(entry["entity_id"], {}).get("attributes", {})
+            found[name] = attributes.get("ready")
+    return found
+
+
+@asynccontextmanager
+async def visitor(text: str) -> AsyncIterator[HouseSocket]:
+    """A connection made with the address and the login that were printed."""
+    printed = re.search(r"running: (\S+)\nLogin: (\S+)   Password: (\S+)", text)
+    assert printed is not None, text
+    url, username, password = printed.groups()
+    client = {"client_id": f"{url}/"}
+
+    async with aiohttp.ClientSession(raise_for_status=True) as web:
+
+        async def post(path: str, **body: Any) -> dict[str, Any]:
+            async with web.post(f"{url}/auth/{path}", **body) as answer:
+                return dict(await answer.json())
+
+        begin = {**client, "handler": ["homeassistant", None], "redirect_uri": url}
+        flow = await post("login_flow", json=begin)
+        login = {**client, "username": username, "password": password}
+        done = await post(f"login_flow/{flow['flow_id']}", json=login)
+        grant = {**client, "grant_type": "authorization_code", "code": done["result"]}
+        token = await post("token", data=grant)
+        house = await HouseSocket.open(web, url, token["access_token"])
+        try:
+            yield house
+        finally:
+            await house.close()
 
 
 def assert_nothing_runs_in(folder: Path) -> None:
