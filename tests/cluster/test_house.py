@@ -55,12 +55,12 @@ def household(
     around = Home(cluster)
     around.start_registry()
     around.start_metrics()
+    # Of a run before it may still be on its way out; without an API that it knows of, none goes.
+    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
+    cluster.kubectl("create", "namespace", ZONE)
     cluster.processes.stop("metrics")
     node = cluster.node_names()[0]
     plug_in(cluster, node, "1")
-    # Of a run before it may still be on its way out.
-    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
-    cluster.kubectl("create", "namespace", ZONE)
     account = cluster.api.find(f"/api/v1/namespaces/{home.ACCOUNT_NAMESPACE}")
     cluster.apply(devices())
     household = Household(cluster, tmp_path_factory.mktemp("house"))
