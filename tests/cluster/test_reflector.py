@@ -1,13 +1,14 @@
 """A real cluster is followed rightly, whatever happens to its API server, etcd and links."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 import gc
 from itertools import pairwise
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, override
 
 import pytest
 import yaml
@@ -21,13 +22,16 @@ from custom_components.home_cluster.kube.cluster import LinkState
 from custom_components.home_cluster.kube.errors import Forbidden, Unreachable
 from custom_components.home_cluster.kube.resources import RESOURCES
 from custom_components.home_cluster.kube.schema import Key, Kind
+from custom_components.home_cluster.kube.transport import SILENCE, Params, Stream
 from testbed import faults
 from testbed.cluster import Cluster
 from testbed.controlplane import API, ETCD
 
+from . import following as following_module
 from .following import (
     EVERYTHING,
     FLEETING,
+    Recording,
     connections,
     following,
     kubectl_lists,
@@ -171,6 +175,40 @@ async def test_the_first_read_is_what_kubectl_lists_and_nothing_is_left_after_th
             lambda: len(connections()) <= streams - len(Kind),
             2,
         )
+
+
+class OfBefore(Recording):
+    """A client whose wish that a watch begin with all objects is refused, as by an older API server."""
+
+    @override
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, params: Params | None = None, silence: float = SILENCE
+    ) -> AsyncIterator[Stream]:
+        asked = {**(params or {})}
+        asked.pop("resourceVersionMatch", None)
+        async with super().stream(path, params=asked, silence=silence) as stream:
+            yield stream
+
+
+async def test_a_server_that_refuses_to_begin_with_all_is_read_page_by_page(
+    cluster: Cluster,
+    namespace: str,
+    reader: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The refusal, the pages, and what leads from one to the next are the API server's own."""
+    names = {f"pod-{number}" for number in range(30)}
+    await apart(cluster.apply, [parked(namespace, name) for name in names])
+    monkeypatch.setattr(following_module, "Recording", OfBefore)
+    monkeypatch.setattr(reflector_module, "PAGE", 7)
+    async with following(cluster, reader) as followed:
+        await followed.until_link(UP, 20)
+        assert followed.client.lists.count("/api/v1/pods") >= 5
+        assert followed.names(Kind.POD, namespace) == names
+        await followed.until_same()
+        await followed.tells(namespace, "fridge")
+        assert followed.history == [UP]
 
 
 async def test_what_happens_is_told_in_moments(
