@@ -74,6 +74,14 @@ async def fix(hass: HomeAssistant, issue: ir.IssueEntry) -> Any:
     return await manager.async_configure(form["flow_id"], {})
 
 
+async def lose_the_link(
+    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
+) -> None:
+    """Have the server go away, and wait until that is known."""
+    await home.down()
+    await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+
+
 # Hardware that another has.
 
 
@@ -157,8 +165,7 @@ async def test_who_cannot_be_switched_off_is_said(
     plug_in(home)
     issue = await until(hass, lambda: shown(hass, IN_USE), "the repair")
     if away:
-        await home.down()
-        await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+        await lose_the_link(hass, home, entry)
     else:
         home.refuse["scale"] = (422, "Invalid", "a policy says no")
     result = await fix(hass, issue)
@@ -273,8 +280,7 @@ async def test_what_cannot_be_done_is_said(
     lose_the_node(home, ago=70)
     issue = await until(hass, lambda: shown(hass, STUCK_POD), "the repair")
     if away:
-        await home.down()
-        await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+        await lose_the_link(hass, home, entry)
     else:
         home.refuse["delete"] = (422, "Invalid", "a policy says no")
     result = await fix(hass, issue)
@@ -370,8 +376,7 @@ async def test_without_a_connection_nothing_is_rolled_back(
     """Said at once, and the repair stays."""
     wedge(home)
     issue = await until(hass, lambda: shown(hass, WEDGED), "the repair")
-    await home.down()
-    await until(hass, lambda: not entry.runtime_data.available, "the link lost")
+    await lose_the_link(hass, home, entry)
     result = await fix(hass, issue)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_connected")
     rollback.assert_not_awaited()
