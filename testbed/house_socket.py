@@ -47,6 +47,29 @@ class HouseSocket:
             raise HouseError(answer.get("message", "not let in"), "auth")
         return cls(connection)
 
+    @classmethod
+    async def log_in(
+        cls, session: aiohttp.ClientSession, url: str, username: str, password: str
+    ) -> HouseSocket:
+        """Connect to `url` as a person does, by name and password; raises HouseError if that is refused."""
+        client = {"client_id": f"{url}/"}
+
+        async def post(path: str, **body: Any) -> dict[str, Any]:
+            async with session.post(f"{url}/auth/{path}", **body) as answer:
+                if answer.status >= 400:
+                    raise HouseError(f"{path}: {await answer.text()}", "auth")
+                return dict(await answer.json())
+
+        begin = {**client, "handler": ["homeassistant", None], "redirect_uri": url}
+        flow = await post("login_flow", json=begin)
+        login = {**client, "username": username, "password": password}
+        done = await post(f"login_flow/{flow['flow_id']}", json=login)
+        if done["type"] != "create_entry":
+            raise HouseError(f"not let in: {done.get('errors')}", "auth")
+        grant = {**client, "grant_type": "authorization_code", "code": done["result"]}
+        token = await post("token", data=grant)
+        return await cls.open(session, url, token["access_token"])
+
     @property
     def closed(self) -> bool:
         """Whether the connection has ended."""

@@ -135,18 +135,8 @@ class Household:
         )
         provider = "config/auth_provider/homeassistant/create"
         await house.call(provider, user_id=person["user"]["id"], **words)
-        client = {"client_id": f"{house.url}/"}
-        async with aiohttp.ClientSession(house.url) as web:
-            asked = {"handler": ["homeassistant", None], "redirect_uri": house.url}
-            async with web.post("/auth/login_flow", json=client | asked) as answer:
-                flow = (await answer.json())["flow_id"]
-            path = f"/auth/login_flow/{flow}"
-            async with web.post(path, json=client | words) as answer:
-                code = (await answer.json())["result"]
-            asked = {"grant_type": "authorization_code", "code": code}
-            async with web.post("/auth/token", data=client | asked) as answer:
-                token = (await answer.json())["access_token"]
-            socket = await HouseSocket.open(web, house.url, token)
+        async with aiohttp.ClientSession() as web:
+            socket = await HouseSocket.log_in(web, house.url, **words)
             try:
                 yield socket
             finally:

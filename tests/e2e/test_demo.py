@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 import urllib.request
 
 import aiohttp
@@ -160,21 +159,8 @@ async def visitor(text: str) -> AsyncIterator[HouseSocket]:
     printed = re.search(r"running: (\S+)\nLogin: (\S+)   Password: (\S+)", text)
     assert printed is not None, text
     url, username, password = printed.groups()
-    client = {"client_id": f"{url}/"}
-
-    async with aiohttp.ClientSession(raise_for_status=True) as web:
-
-        async def post(path: str, **body: Any) -> dict[str, Any]:
-            async with web.post(f"{url}/auth/{path}", **body) as answer:
-                return dict(await answer.json())
-
-        begin = {**client, "handler": ["homeassistant", None], "redirect_uri": url}
-        flow = await post("login_flow", json=begin)
-        login = {**client, "username": username, "password": password}
-        done = await post(f"login_flow/{flow['flow_id']}", json=login)
-        grant = {**client, "grant_type": "authorization_code", "code": done["result"]}
-        token = await post("token", data=grant)
-        house = await HouseSocket.open(web, url, token["access_token"])
+    async with aiohttp.ClientSession() as web:
+        house = await HouseSocket.log_in(web, url, username, password)
         try:
             yield house
         finally:
