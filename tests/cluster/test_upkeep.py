@@ -256,6 +256,12 @@ async def test_a_pod_on_a_node_without_power_is_let_go_by_a_repair(
         household.inside,
         household.stage.witness,
     )
+
+    async def alone() -> bool:
+        return len(await witness.pods(ATTIC)) == 1
+
+    # One that was switched off a moment ago may still be on its way out.
+    await inside.until("its only pod", alone)
     (pod,) = await witness.pods(ATTIC)
     await asyncio.to_thread(faults.power_cut, cluster, pod.node)
     await asyncio.to_thread(
