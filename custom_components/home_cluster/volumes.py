@@ -84,7 +84,7 @@ def uses_of(view: DeviceView) -> Iterable[VolumeDescription]:
     for volume in view.volumes if isinstance(view, WorkloadView) else ():
         if volume.kind == "hostPath":
             continue
-        kind = VOLUME_DISK if volume.kind == "local" else VOLUME_USED
+        kind = VOLUME_DISK if volume.folder else VOLUME_USED
         _, used = volume_keys(volume.claim)
         yield replace(kind, key=used, claim=volume.claim)
 

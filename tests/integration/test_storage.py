@@ -39,6 +39,7 @@ from tests.integration.test_rights import look_again
 FRIDGE = "deployment/kitchen/fridge"
 JAZZ = "statefulset/kitchen/jazz"
 MUSIC = f"{JAZZ}/volume_music-jazz-0"
+PROVISIONED = {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"}
 ATTIC = "node//pi-attic"
 GIB = 1024**3
 STATS = Rule(("get",), ("nodes/stats",))
@@ -63,12 +64,18 @@ def claim(
     )
 
 
-def persistent(home: LiveServer, of: str = "music-jazz-0", **spec: Any) -> None:
+def persistent(
+    home: LiveServer,
+    of: str = "music-jazz-0",
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> None:
     """Create the volume behind a claim."""
     home.put(
         "persistentvolumes",
         "",
         f"pv-{of}",
+        metadata={"annotations": annotations or {}},
         spec={"claimRef": {"namespace": "kitchen", "name": of}, **spec},
     )
 
@@ -345,10 +352,11 @@ async def test_a_volume_that_fills_runs_an_automation(
     ("spec", "said", "name"),
     [
         (
-            {"local": {"path": "/x"}},
+            {"local": {"path": "/x"}, "annotations": PROVISIONED},
             "node_disk",
             "jazz Volume music-jazz-0: node's disk",
         ),
+        ({"local": {"path": "/x"}}, "node_disk", "jazz Volume music-jazz-0 used"),
         (
             {"nfs": {"server": "nas", "path": "/x"}},
             "nfs_share",

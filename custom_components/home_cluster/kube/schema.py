@@ -295,10 +295,12 @@ class Volume(Record, frozen=True, gc=False, kw_only=True):
     """A PersistentVolume, the claim that it is for, and where its data is.
 
     `kind` is "local", "hostPath", "nfs" or "csi", or "other" for the rest; `share` is an NFS server with
-    the path there. `hostname` is that of the only node that it can be used on.
+    the path there. `hostname` is that of the only node that it can be used on. `provisioned` says that
+    it was made for its claim, by no person.
     """
 
     kind: str = "other"
+    provisioned: bool = False
     share: str = ""
     hostname: str = ""
     claim: Key | None = None

@@ -181,7 +181,8 @@ class VolumeView:
     """A claim of a workload and the volume behind it; sizes in bytes.
 
     `state` is None where no such claim is known. `kind`, `share` and `node` (the only one it can be used
-    on) are known only to an account that may read PersistentVolumes, else "".
+    on) are known only to an account that may read PersistentVolumes, else "". `folder` says that it is
+    one on its node's disk for certain.
     """
 
     claim: str
@@ -190,6 +191,7 @@ class VolumeView:
     requested: float | None = None
     storage_class: str = ""
     kind: str = ""
+    folder: bool = False
     share: str = ""
     node: str = ""
 

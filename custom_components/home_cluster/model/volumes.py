@@ -72,6 +72,8 @@ def _view(
         requested=amount(claim.requested),
         storage_class=claim.storage_class,
         kind=volume.kind if volume is not None else "",
+        # A local volume that a person made may be a disk of its own.
+        folder=volume is not None and volume.kind == "local" and volume.provisioned,
         share=volume.share if volume is not None else "",
         node=node,
     )

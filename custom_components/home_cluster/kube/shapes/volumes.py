@@ -1,9 +1,14 @@
 """The shape of PersistentVolumes."""
 
+from typing import Final
+
 from msgspec import field
 
 from ..schema import Key, Volume
 from .common import Metadata, NodeSelector, Wire, WireRequirement, moment
+
+# Kubernetes, "Well-Known Labels, Annotations and Taints".
+_PROVISIONER: Final = "pv.kubernetes.io/provisioned-by"
 
 
 class Place(Wire):
@@ -47,6 +52,12 @@ class ClaimReference(Wire):
     name: str = ""
 
 
+class VolumeMetadata(Metadata):
+    """Who a volume is, and who made it."""
+
+    annotations: dict[str, str] | None = None
+
+
 class VolumeSpec(Wire):
     """What a volume is."""
 
@@ -73,7 +84,7 @@ class VolumeSpec(Wire):
 class WireVolume(Wire):
     """A PersistentVolume on the wire."""
 
-    metadata: Metadata = field(default_factory=Metadata)
+    metadata: VolumeMetadata = field(default_factory=VolumeMetadata)
     spec: VolumeSpec = field(default_factory=VolumeSpec)
 
     def record(self) -> Volume:
@@ -87,6 +98,7 @@ class WireVolume(Wire):
             created=moment(metadata.creation_timestamp),
             deleting=moment(metadata.deletion_timestamp),
             kind=spec.kind(),
+            provisioned=_PROVISIONER in (metadata.annotations or {}),
             share=f"{share.server}:{share.path}" if share is not None else "",
             hostname=spec.node_affinity.hostname() if spec.node_affinity else "",
             claim=Key(claim.namespace, claim.name) if claim is not None else None,
