@@ -19,11 +19,18 @@ class Inside:
     """One Home Assistant with its recorder, and the questions that the story asks it."""
 
     def __init__(
-        self, name: str, folder: Path, integration: Path, port: int | None = None
+        self,
+        name: str,
+        folder: Path,
+        integration: Path,
+        port: int | None = None,
+        language: str = "en",
     ) -> None:
         """Keep Home Assistant's files in `folder`; `integration` is the code it runs."""
         self.name = name
-        self.house = House(folder, integration=integration, port=port)
+        self.house = House(
+            folder, integration=integration, port=port, language=language
+        )
         self.recorder = Recorder(self.house)
         self.uid = ""
         self.entry_id = ""

@@ -12,6 +12,13 @@ from .witness import Workload
 DASHBOARD: Final = "home-cluster"
 GENERATED: Final = "home-cluster-devices"
 
+_TALL: Final = (1280, 1200)
+
+_PERFORM: Final = "Perform action"
+# Under these names the page of the developer tools remembers what was there last.
+_ACTION_STATE: Final = "panel-dev-action-state-service-data"
+_ACTION_MODE: Final = "panel-dev-action-state-yaml-mode"
+
 # The cards are shadow roots within shadow roots.
 _OPEN_LOG: Final = """
 (() => {
@@ -61,31 +68,100 @@ class Pictures:
         """The failing device's page, and the dashboard with the sentence that says why."""
         if self._folder is None:
             return
-        device = (await inside.devices())[workload.path]
+        await self.device("failing", inside, workload, "It keeps crashing")
         await make_dashboard(inside)
         async with Camera(inside.house) as camera:
             await camera.take(
-                f"/config/devices/device/{device['id']}",
-                self._folder / "failing-device.png",
-                showing=[device["name"], "It keeps crashing"],
-            )
-            await camera.take(
                 f"/{DASHBOARD}/0",
-                self._folder / "failing-sentence.png",
+                self._folder / "problem.png",
                 showing=[sentence],
             )
 
-    async def firmware(self, inside: Inside, newest: str) -> None:
-        """The newer version of the fridge's firmware, as it is offered."""
+    async def device(
+        self,
+        name: str,
+        inside: Inside,
+        workload: Workload,
+        *showing: str,
+        language: str = "en",
+    ) -> None:
+        """A device's page with these words."""
         if self._folder is None:
             return
-        entity = inside.entity(home.FRIDGE, "update")
+        device = (await inside.devices())[workload.path]
+        async with Camera(inside.house, size=_TALL, language=language) as camera:
+            await camera.take(
+                f"/config/devices/device/{device['id']}",
+                self._folder / f"{name}.png",
+                showing=[device["name"], *showing],
+            )
+
+    async def entity(
+        self, name: str, inside: Inside, entity: str, *showing: str
+    ) -> None:
+        """What is told of one entity, in its dialog."""
+        if self._folder is None:
+            return
         async with Camera(inside.house) as camera:
             await camera.take(
                 f"/config/devices/dashboard?more-info-entity-id={entity}",
-                self._folder / "firmware.png",
-                showing=["Installed version", newest],
+                self._folder / f"{name}.png",
+                showing=showing,
             )
+
+    async def repair(
+        self, name: str, inside: Inside, title: str, *showing: str
+    ) -> None:
+        """A repair, opened."""
+        if self._folder is None:
+            return
+        async with Camera(inside.house) as camera:
+            picture = self._folder / f"{name}.png"
+            await camera.take("/config/repairs", picture, showing=[title])
+            await camera.click(title)
+            await camera.until(showing)
+            picture.write_bytes(await camera.picture())
+
+    async def automation(self, inside: Inside, name: str, *showing: str) -> None:
+        """An automation in its editor, with its trigger open."""
+        if self._folder is None:
+            return
+        async with Camera(inside.house) as camera:
+            picture = self._folder / "automation.png"
+            page = f"/config/automation/edit/{name}"
+            await camera.take(page, picture, showing=showing)
+            await camera.click(showing[0])
+            await camera.until(["Entities"])
+            picture.write_bytes(await camera.picture())
+
+    async def action(
+        self, inside: Inside, action: dict[str, Any], *showing: str
+    ) -> None:
+        """An action as the developer tools carry it out, with its answer."""
+        if self._folder is None:
+            return
+        async with Camera(inside.house, size=_TALL) as camera:
+            await camera.remember({_ACTION_STATE: action, _ACTION_MODE: True})
+            picture = self._folder / "action.png"
+            await camera.take(
+                "/config/tools/action", picture, showing=[_PERFORM, action["action"]]
+            )
+            await camera.click(_PERFORM)
+            await camera.until(["Response", *showing])
+            picture.write_bytes(await camera.picture())
+
+    async def assist(self, inside: Inside, question: str, answer: str) -> None:
+        """A question that is typed, and what is answered."""
+        if self._folder is None:
+            return
+        await make_dashboard(inside)
+        async with Camera(inside.house) as camera:
+            picture = self._folder / "assist.png"
+            page = f"/{DASHBOARD}/0?conversation=1"
+            await camera.take(page, picture, showing=["How can I assist?"])
+            await camera.enter(question)
+            await camera.until([question, answer])
+            picture.write_bytes(await camera.picture())
 
     async def generated(self, inside: Inside, sentence: str) -> None:
         """The dashboard that makes itself: what is wrong, a card for each device, the fridge's log."""
@@ -97,7 +173,7 @@ class Pictures:
             inside, GENERATED, {"strategy": {"type": "custom:home-cluster"}}
         )
         picture = self._folder / "generated.png"
-        async with Camera(inside.house, size=(1280, 1200)) as camera:
+        async with Camera(inside.house, size=_TALL) as camera:
             await camera.take(
                 f"/{GENERATED}/devices",
                 picture,

@@ -56,9 +56,11 @@ class Stage:
         self.integration = integration
         self.main = self.inside("main", port)
 
-    def inside(self, name: str, port: int | None = None) -> Inside:
+    def inside(
+        self, name: str, port: int | None = None, *, language: str = "en"
+    ) -> Inside:
         """A new Home Assistant, not started yet."""
-        new = Inside(name, self._folder / name, self.integration, port)
+        new = Inside(name, self._folder / name, self.integration, port, language)
         self.insides.append(new)
         return new
 

@@ -26,6 +26,7 @@ homeassistant:
   unit_system: metric
   country: GB
   time_zone: UTC
+  language: {language}
 frontend:
 config:
 api:
@@ -70,6 +71,7 @@ class House(HouseClient):
         integration: Path | None = INTEGRATION,
         port: int | None = None,
         password: str | None = None,
+        language: str = "en",
     ) -> None:
         """Use `folder` for everything; `integration` is the code to link in, `port` any free one."""
         self.port = port or free_port()
@@ -77,6 +79,7 @@ class House(HouseClient):
         self.config = folder / "config"
         self.log = folder / "home-assistant.log"
         self._integration = integration
+        self._language = language
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -158,7 +161,9 @@ class House(HouseClient):
         if storage.exists():
             return
         storage.mkdir(parents=True)
-        (self.config / "configuration.yaml").write_text(_CONFIGURATION)
+        (self.config / "configuration.yaml").write_text(
+            _CONFIGURATION.format(language=self._language)
+        )
         (self.config / "automations.yaml").write_text("[]\n")
         (storage / "http").write_text(json.dumps(_http_settings(self.port)))
         (storage / "onboarding").write_text(json.dumps(_ANSWERED))

@@ -1,7 +1,7 @@
 """Pictures of Home Assistant's pages."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
 import time
@@ -27,6 +27,22 @@ _VISIBLE_TEXT: Final = """
 """
 
 
+# Of the elements whose text it is, the innermost one.
+_CLICK: Final = """
+(() => {
+  const found = [];
+  const walk = (node) => {
+    if (node.nodeType === Node.ELEMENT_NODE && node.textContent.trim() === %s) found.push(node);
+    (node.shadowRoot?.childNodes ?? []).forEach(walk);
+    node.childNodes.forEach(walk);
+  };
+  walk(document.body);
+  found.at(-1)?.click();
+  return found.length > 0;
+})()
+"""
+
+
 class PictureError(BrowserError):
     """A picture does not show what it should."""
 
@@ -34,10 +50,13 @@ class PictureError(BrowserError):
 class Camera(Browser):
     """A browser that is logged in to one Home Assistant; use it as an async context manager."""
 
-    def __init__(self, house: House, *, size: tuple[int, int] = (1280, 900)) -> None:
-        """Take pictures of `house` of the given size."""
+    def __init__(
+        self, house: House, *, size: tuple[int, int] = (1280, 900), language: str = "en"
+    ) -> None:
+        """Take pictures of `house` of the given size, as it looks in the language."""
         super().__init__(size=size)
         self._house = house
+        self._language = language
 
     @override
     async def __aenter__(self) -> Self:
@@ -76,6 +95,25 @@ class Camera(Browser):
                 )
             await asyncio.sleep(0.3)
 
+    async def click(self, words: str) -> None:
+        """Click what is called so and nothing else. Raises PictureError if there is no such thing."""
+        if not await self.evaluate(_CLICK % json.dumps(words)):
+            raise PictureError(f"there is no {words!r} to click")
+
+    async def enter(self, text: str) -> None:
+        """Type into the field that waits for it, and press Enter."""
+        await self.send("Input.insertText", {"text": text})
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        for kind in ("rawKeyDown", "keyUp"):
+            await self.send("Input.dispatchKeyEvent", {"type": kind, **key})
+
+    async def remember(self, values: Mapping[str, object]) -> None:
+        """Have the browser remember this for Home Assistant's pages, as JSON."""
+        await self.open(f"{self._house.url}/robots.txt")
+        for key, value in values.items():
+            stored = f"{json.dumps(key)}, {json.dumps(json.dumps(value))}"
+            await self.evaluate(f"localStorage.setItem({stored})")
+
     async def _log_in(self) -> None:
         # A long-lived token stands in for the frontend's own: it needs no refresh.
         tokens = {
@@ -91,6 +129,6 @@ class Camera(Browser):
             "Page.addScriptToEvaluateOnNewDocument",
             {
                 "source": f"try {{ localStorage.hassTokens = {json.dumps(json.dumps(tokens))}; "
-                "localStorage.selectedLanguage = '\"en\"'; } catch {}"
+                f"localStorage.selectedLanguage = '\"{self._language}\"'; }} catch {{}}"
             },
         )

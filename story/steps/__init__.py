@@ -12,6 +12,7 @@ from . import (
     gitops,
     growth,
     load,
+    looks,
     nodes,
     power,
     power_cut,
@@ -49,6 +50,7 @@ STEPS: Final[tuple[Step, ...]] = tuple(
             *load.STEPS,
             *schedules.STEPS,
             *gitops.STEPS,
+            *looks.STEPS,
         ),
         key=lambda step: step.number,
     )

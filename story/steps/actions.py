@@ -82,6 +82,10 @@ async def _read(stage: Stage, inside: Inside, notes: Notes) -> None:
     notes.witness(f"{pod}, the same: {log.splitlines()[-1:]}")
     demand("password=" in told["log"], f"not the log of the program: {told['log']!r}")
     demand(_SECRET not in told["log"], f"the log tells the password: {told['log']!r}")
+    target = {"entity_id": [inside.entity(home.FRIDGE, "status")]}
+    data = {"previous": True, "tail": 5, "pod": pod}
+    action = {"action": "home_cluster.get_logs", "target": target, "data": data}
+    await stage.pictures.action(inside, action, "***")
 
 
 async def _described(stage: Stage, inside: Inside, notes: Notes) -> None:

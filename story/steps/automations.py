@@ -98,6 +98,7 @@ async def _is_restarted(
     await made.make(
         "oven_restarted", {"trigger": "home_cluster.restarted", "target": power}
     )
+    await stage.pictures.automation(inside, "oven_restarted", "Device restarted")
 
     async def alone() -> bool:
         return len(await stage.witness.pods(_OVEN)) == 1

@@ -54,7 +54,10 @@ async def _is_installed(stage: Stage, inside: Inside, notes: Notes) -> str:
         f"{old} is installed and {_NEWEST} the newest 1.x, but Home Assistant says {dict(said)}",
     )
 
-    await stage.pictures.firmware(inside, _NEWEST)
+    update = inside.entity(home.FRIDGE, "update")
+    await stage.pictures.entity(
+        "firmware", inside, update, "Installed version", _NEWEST
+    )
 
     since = time.time()
     await inside.house.service("update.install", entity)

@@ -54,6 +54,8 @@ async def peace(stage: Stage, notes: Notes) -> None:
                 home.CAMERA, "reason", "undone_by_owner", timeout=60
             )
             notes.ha(str(inside.attributes(home.CAMERA, "problem").get("message")))
+            title = f"{words['device']}: Flux undoes what is set here"
+            await stage.pictures.repair("undone", inside, title, "replicas: 1")
         finally:
             await _restore(stage)
         await _peace(stage, inside, notes, entity)

@@ -155,6 +155,9 @@ async def _out_and_back(stage: Stage, inside: Inside, notes: Notes) -> None:
 
     await inside.until("the camera's CPU is high", busy, timeout=30)
     notes.ha(f"busy: {inside.said(home.CAMERA, 'cpu')} % of a core")
+    await stage.pictures.device(
+        "autoscaler", inside, home.CAMERA, "Autoscaled replicas"
+    )
     took = await inside.until_said(home.CAMERA, "hpa_current", "1", timeout=90)
     desired = await stage.witness.desired(home.CAMERA)
     notes.witness(f"{desired} pod wanted")

@@ -30,6 +30,7 @@ async def nodes(stage: Stage, notes: Notes) -> None:
         await _open(stage, inside, notes, machine)
         await stage.at_rest()
         await _flicker(stage, inside, notes, machine)
+        await stage.pictures.device("node", inside, machine, "Takes new pods")
 
 
 @asynccontextmanager

@@ -109,6 +109,7 @@ async def _fail(stage: Stage, inside: Inside, notes: Notes) -> None:
         words.get("exit_code") == 3,
         f"the program ended with 3, Home Assistant says {words.get('exit_code')}",
     )
+    await stage.pictures.device("schedule", inside, _SWEEPER, "Run now", "Last run")
 
 
 def _jobs(stage: Stage) -> list[dict[str, Any]]:

@@ -137,6 +137,10 @@ async def _fills(
         full.get("lies_on") == "volume" and full.get("nearly_full") is True,
         f"a full volume of its own is told as {dict(full)}",
     )
+    entity = inside.entity(_FREEZER, f"volume_{_CLAIM}_used")
+    await stage.pictures.entity(
+        "volume", inside, entity, f"Volume {_CLAIM} used", "100"
+    )
     shared = inside.attributes(home.JAZZ, library)
     demand(
         shared.get("lies_on") == "node_disk",

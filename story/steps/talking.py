@@ -14,6 +14,8 @@ from .parts import device_manifest
 from .step import Step
 
 _TOASTER: Final = Workload("Deployment", "kitchen", "toaster")
+_WHY: Final = "Why is the toaster not working?"
+_BECAUSE: Final = "toaster is failing. Its configuration is missing."
 
 
 async def talking(stage: Stage, notes: Notes) -> None:
@@ -94,12 +96,8 @@ async def _why(stage: Stage, inside: Inside, notes: Notes) -> None:
         notes.did("deployed a toaster whose configuration is missing")
         try:
             await inside.until_said(_TOASTER, "problem", "on", timeout=60)
-            await say(
-                inside,
-                notes,
-                "Why is the toaster not working?",
-                "toaster is failing. Its configuration is missing.",
-            )
+            await say(inside, notes, _WHY, _BECAUSE)
+            await stage.pictures.assist(inside, _WHY, _BECAUSE)
             await say(inside, notes, "What is broken?", "toaster:")
             sentence = inside.attributes(_TOASTER, "problem")["message"]
             await stage.pictures.generated(inside, str(sentence))

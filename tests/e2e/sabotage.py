@@ -314,4 +314,14 @@ from .peace import Peace
 Peace._look = lambda self, view: None
 """,
     ),
+    Sabotage(
+        "everything is shown at first",
+        (24,),
+        "24. ",
+        "an ordinary device shows",
+        """
+from .entity import HomeClusterEntity
+HomeClusterEntity.entity_registry_enabled_default = property(lambda self: True)
+""",
+    ),
 )

@@ -12,6 +12,8 @@ from story.steps import STEPS
 from testbed.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
+# The one of hardware in use needs some that the demo home has not.
+PICTURES = {file.name for file in ROOT.glob("docs/pictures/*")} - {"in-use.png"}
 ROWS = [f"{step.number}. {step.name}" for step in STEPS]
 
 type Told = tuple[subprocess.CompletedProcess[str], dict[str, Any], Path]
@@ -54,19 +56,14 @@ def test_the_command_ends_well(told: Told) -> None:
 
 
 def test_the_pictures_are_there(told: Told) -> None:
-    """Device list, a device, a failing one with its sentence, a dashboard: all PNGs of a page's size."""
+    """All that the documentation shows of it, and a dashboard: all PNGs of a page's size."""
     folder = told[2]
-    for name in (
-        "devices",
-        "fridge",
-        "failing-device",
-        "failing-sentence",
-        "dashboard",
-    ):
-        picture = (folder / f"{name}.png").read_bytes()
+    for name in {"dashboard.png", *PICTURES}:
+        picture = (folder / name).read_bytes()
         assert picture.startswith(b"\x89PNG")
         width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))
-        assert (width, height) == (1280, 900)
+        assert width == 1280
+        assert height in (900, 1200)
         assert len(picture) > 20_000
 
 
