@@ -247,6 +247,7 @@ def test_a_mistake_is_named_with_its_mend(
         (one(ports={"p": {}}), "missing property 'port'"),
         ({"integration": {"control": ["fly"]}}, "value must be one of 'power'"),
         ({"zones": {"a": {"psa": "strict"}}}, "value must be one of 'restricted'"),
+        ({"zones": {"a": {"quota": True}}}, "at '/zones/a/quota': value must be false"),
         ({"homeAssistant": {"network": {"mode": "lan"}}}, "one of 'pod', 'host'"),
         ({"wifi": {"nodeLossSeconds": "60"}}, "got string, want integer"),
     ],

@@ -22,6 +22,7 @@ def media(**zone: Any) -> Rendered:
         ({}, COUNTS),
         ({"pods": 5}, {**COUNTS, "pods": 5}),
         ({"requests.memory": "2Gi"}, {**COUNTS, "requests.memory": "2Gi"}),
+        ({"pods": None, "persistentvolumeclaims": None}, {"count/jobs.batch": 40}),
     ],
 )
 def test_a_mistake_cannot_fill_the_cluster(
@@ -43,6 +44,11 @@ def test_a_mistake_cannot_fill_the_cluster(
             {"max": {"memory": "2Gi"}},
             {"default": MOST, "defaultRequest": ASKED, "max": {"memory": "2Gi"}},
         ),
+        ({"default": None}, {"defaultRequest": ASKED}),
+        (
+            {"default": {"cpu": None}},
+            {"default": {"memory": "256Mi"}, "defaultRequest": ASKED},
+        ),
     ],
 )
 def test_a_pod_that_asks_for_nothing_gets_a_little(
@@ -50,6 +56,21 @@ def test_a_pod_that_asks_for_nothing_gets_a_little(
 ) -> None:
     found = media(limits=limits).one("LimitRange", "home", "home-media")
     assert found["spec"]["limits"] == [{"type": "Container", **container}]
+
+
+@pytest.mark.parametrize(
+    ("zone", "kinds"),
+    [
+        ({"quota": False}, {"LimitRange"}),
+        ({"limits": False}, {"ResourceQuota"}),
+        ({"quota": False, "limits": False}, set()),
+        ({"limits": {"default": None, "defaultRequest": None}}, {"ResourceQuota"}),
+        ({"quota": dict.fromkeys(COUNTS)}, {"LimitRange"}),
+    ],
+)
+def test_what_is_taken_away_is_not_there(zone: dict[str, Any], kinds: set[str]) -> None:
+    found = media(**zone)
+    assert {one for one in ("ResourceQuota", "LimitRange") if found.of(one)} == kinds
 
 
 @pytest.mark.parametrize("kind", ["ResourceQuota", "LimitRange"])

@@ -10,7 +10,17 @@
 {{- $zone = merge (dict "namespace" (include "home-cluster.namespace" (dict "root" $root "zone" $name)) "name" $name) $zone }}
 {{- $_ := set $zones $name $zone }}
 {{- end }}
-{{- toJson $zones }}
+{{- include "home-cluster.without-null" $zones }}
+{{- end }}
+
+{{/* A map without the entries that null took away, at any depth, as JSON. */}}
+{{- define "home-cluster.without-null" -}}
+{{- $kept := dict }}
+{{- range $key, $value := . }}
+{{- if kindIs "map" $value }}{{ $value = include "home-cluster.without-null" $value | fromJson }}{{ end }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $kept $key $value }}{{ end }}
+{{- end }}
+{{- toJson $kept }}
 {{- end }}
 
 {{/* A preset's file, read; fails for a name that has none. Input: root, name (of the device), preset. */}}
