@@ -60,6 +60,41 @@ HOUSE: Final[Values] = {
 }
 """A house with one of everything."""
 
+_ROUTE: Final = {
+    "hosts": ["home.example"],
+    "gateway": {"name": "traefik", "namespace": "kube-system", "section": "web"},
+}
+FOREIGN: Final[Values] = {
+    "homeAssistant": {
+        "route": _ROUTE,
+        "network": {"mode": "multus", "multus": {"network": "lan"}},
+    },
+    "devices": {
+        "jazz": {
+            "image": "ghcr.io/me/jazz:1",
+            "ports": {"web": {"port": 4533}},
+            "route": {**_ROUTE, "hosts": ["jazz.example"]},
+            "secrets": {
+                "login": {
+                    "externalSecret": {
+                        "store": "house",
+                        "kind": "ClusterSecretStore",
+                        "data": {"password": {"key": "jazz", "property": "password"}},
+                    },
+                    "env": {"PASSWORD": "password"},
+                }
+            },
+        }
+    },
+}
+"""A house that others act on, by kinds that are no part of Kubernetes."""
+
+HTTP_ROUTE: Final = "gateway.networking.k8s.io/v1/HTTPRoute"
+EXTERNAL_SECRET: Final = "external-secrets.io/v1/ExternalSecret"
+NETWORK: Final = "k8s.cni.cncf.io/v1/NetworkAttachmentDefinition"
+A_CLUSTER: Final = ("v1", "v1/Namespace", "apps/v1", "apps/v1/Deployment")
+"""A few of what every cluster tells Helm that it has; away from one there are no kinds among them."""
+
 
 def preset(name: str) -> dict[str, Any]:
     """A preset's file."""

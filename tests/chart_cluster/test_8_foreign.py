@@ -10,8 +10,11 @@ import yaml
 
 from testbed import definitions
 from testbed.api import ApiError
+from testbed.errors import TestbedError
+from testbed.helm import Helm
 from testbed.programs import program
 from tests.chart.chart import CHART, render
+from tests.chart.houses import FOREIGN
 from tools.chart import k3s_manifest, package
 
 from .visit import Visit
@@ -19,32 +22,6 @@ from .visit import Visit
 # The last of these waits for the cluster to be taken down, too.
 pytestmark = pytest.mark.timeout(400)
 
-ROUTE: Final = {
-    "hosts": ["home.example"],
-    "gateway": {"name": "traefik", "namespace": "kube-system", "section": "web"},
-}
-HOUSE: Final = {
-    "homeAssistant": {"route": ROUTE},
-    "zones": {"media": {}},
-    "devices": {
-        "jazz": {
-            "image": "ghcr.io/me/jazz:1",
-            "zone": "media",
-            "ports": {"web": {"port": 4533}},
-            "route": {**ROUTE, "hosts": ["jazz.example"]},
-            "secrets": {
-                "login": {
-                    "externalSecret": {
-                        "store": "house",
-                        "kind": "ClusterSecretStore",
-                        "data": {"password": {"key": "jazz", "property": "password"}},
-                    },
-                    "env": {"PASSWORD": "password"},
-                }
-            },
-        }
-    },
-}
 PLURALS: Final = {
     "ExternalSecret": "externalsecrets",
     "HTTPRoute": "httproutes",
@@ -52,7 +29,10 @@ PLURALS: Final = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+RELEASE: Final = "inn"
+
+
+@pytest.fixture(scope="module")
 def known(visit: Visit) -> Iterator[None]:
     """The kinds, for as long as these tests need them."""
     for one in definitions.DEFINITIONS:
@@ -68,6 +48,26 @@ def known(visit: Visit) -> Iterator[None]:
     visit.cluster.kubectl("delete", "crd", *names)
 
 
+def test_without_its_kinds_the_installation_is_refused(visit: Visit) -> None:
+    """A sentence for each, and nothing is made."""
+    with pytest.raises(TestbedError) as refused:
+        Helm(visit.cluster, RELEASE).install(RELEASE, FOREIGN)
+    for kind in ("HTTPRoute", "ExternalSecret", "NetworkAttachmentDefinition"):
+        assert f"this cluster has no {kind} (" in str(refused.value)
+    assert visit.cluster.api.find(f"/api/v1/namespaces/{RELEASE}") is None
+
+
+@pytest.mark.usefixtures("known")
+def test_with_them_it_is_not(visit: Visit) -> None:
+    """Once their definitions are there; nobody here defines networks."""
+    assistant = {"route": FOREIGN["homeAssistant"]["route"]}
+    said = Helm(visit.cluster, RELEASE).install(
+        RELEASE, {**FOREIGN, "homeAssistant": assistant}, "--dry-run=server"
+    )
+    assert said.count("\nkind: HTTPRoute\n") == 2
+    assert "\nkind: ExternalSecret\n" in said
+
+
 def judge(visit: Visit, found: dict[str, Any]) -> None:
     """Have the API server take an object to the last field, without keeping it; raises `ApiError`."""
     # Of all its namespaces this one is there.
@@ -80,6 +80,7 @@ def judge(visit: Visit, found: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
@@ -89,7 +90,7 @@ def judge(visit: Visit, found: dict[str, Any]) -> None:
 )
 def test_its_program_takes_it(visit: Visit, kind: str, names: list[str]) -> None:
     """As the chart writes it, and not with a field that there is not."""
-    written = render(HOUSE).of(kind)
+    written = render(FOREIGN).of(kind)
     assert sorted(each["metadata"]["name"] for each in written) == names
     for each in written:
         judge(visit, each)
@@ -97,6 +98,7 @@ def test_its_program_takes_it(visit: Visit, kind: str, names: list[str]) -> None
         judge(visit, {**written[0], "spec": {**written[0]["spec"], "hostname": "x"}})
 
 
+@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("offline", [True, False], ids=["offline", "online"])
 def test_k3s_takes_the_one_file(visit: Visit, tmp_path: Path, offline: bool) -> None:
     """With the chart within it, too, and room for what k3s makes of it."""

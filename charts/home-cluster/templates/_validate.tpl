@@ -82,6 +82,9 @@ homeAssistant.persistence.config: /config is on NFS, where the history's SQLite 
 {{- if and (eq $assistant.network.mode "multus") (not $assistant.network.multus.network) }}
 homeAssistant.network: mode multus needs multus.network, the name of a NetworkAttachmentDefinition.
 {{- end }}
+{{- if and (eq $assistant.network.mode "multus") (eq (include "home-cluster.lacks" (dict "root" $ "kind" "k8s.cni.cncf.io/v1/NetworkAttachmentDefinition")) "true") }}
+homeAssistant.network: mode multus, and this cluster has no NetworkAttachmentDefinition (k8s.cni.cncf.io/v1). Install Multus (https://docs.k3s.io/networking/multus-ipams), or choose mode host or pod.
+{{- end }}
 {{- if and $assistant.restore.existingClaim (not $assistant.restore.file) }}
 homeAssistant.restore: name the backup's file on the claim {{ $assistant.restore.existingClaim }} in restore.file.
 {{- end }}
@@ -93,6 +96,9 @@ homeAssistant.nodeProfile: there is no profile {{ $assistant.nodeProfile | quote
 {{- end }}
 {{- if and $assistant.route.hosts (not $assistant.route.gateway.name) }}
 homeAssistant.route: name the Gateway in route.gateway.name.
+{{- end }}
+{{- if $assistant.route.hosts }}
+{{- include "home-cluster.mistakes.route" (dict "root" $ "who" "homeAssistant.route") }}
 {{- end }}
 {{- end }}
 {{- range $range := concat .Values.cluster.lan (compact (splitList "," (printf "%s,%s" .Values.cluster.podCIDR .Values.cluster.serviceCIDR))) .Values.access.from .Values.homeAssistant.proxy.trusted }}
@@ -204,6 +210,9 @@ priorities.{{ $name }}: {{ $class }} is {{ int .value }}, and Kubernetes never c
 {{- if not (or $secret.path $secret.env) }}
 {{ $who }}: secrets.{{ $secretName }} is given to nobody. Set path (files) or env.
 {{- end }}
+{{- if and $secret.externalSecret (eq (include "home-cluster.lacks" (dict "root" $root "kind" "external-secrets.io/v1/ExternalSecret")) "true") }}
+{{ $who }}: secrets.{{ $secretName }}: this cluster has no ExternalSecret (external-secrets.io/v1). Install the External Secrets Operator, 0.16 or newer (https://external-secrets.io/latest/introduction/getting-started/), or make the Secret yourself and name it in existingSecret.
+{{- end }}
 {{- end }}
 {{- if and $device.lanExposed $device.lanNeeds (not (hasKey $device.secrets ($device.lanNeeds | default ""))) }}
 {{ $who }}: it would be open to your whole LAN without a password. Give it secrets.{{ $device.lanNeeds }} (presets/{{ $device.preset }}.yaml says how), or service.type ClusterIP.
@@ -228,6 +237,9 @@ priorities.{{ $name }}: {{ $class }} is {{ int .value }}, and Kubernetes never c
 {{- if and (dig "route" "hosts" list $device) (not (dig "route" "gateway" "name" "" $device)) }}
 {{ $who }}: name the Gateway in route.gateway.name.
 {{- end }}
+{{- if dig "route" "hosts" list $device }}
+{{- include "home-cluster.mistakes.route" (dict "root" $root "who" (printf "%s: route" $who)) }}
+{{- end }}
 {{- range $key := list "url" "releaseNotes" }}
 {{- with get $device.hass $key }}
 {{- if not (regexMatch "^https?://[^/ @]+(/[^ ]*)?$" .) }}
@@ -245,6 +257,19 @@ priorities.{{ $name }}: {{ $class }} is {{ int .value }}, and Kubernetes never c
 {{ $who }}: lan {{ . | quote }} is no range of addresses. Write it like 192.168.1.0/24, one address like 192.168.1.7/32.
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* An HTTPRoute where there is no such kind. Input: root, who. */}}
+{{- define "home-cluster.mistakes.route" -}}
+{{- if eq (include "home-cluster.lacks" (dict "root" .root "kind" "gateway.networking.k8s.io/v1/HTTPRoute")) "true" }}
+{{ .who }}: this cluster has no HTTPRoute (gateway.networking.k8s.io/v1). Install the Gateway API (https://gateway-api.sigs.k8s.io/guides/) with a gateway, or use ingress instead.
+{{- end }}
+{{- end }}
+
+{{/* "true" where a kind is missing in the cluster at hand. Away from a cluster, as with `helm template`, nothing is known and nothing missing: of its kinds Helm then names none, not even v1/Namespace. Input: root, kind (group/version/Kind). */}}
+{{- define "home-cluster.lacks" -}}
+{{- $there := .root.Capabilities.APIVersions }}
+{{- and ($there.Has "v1/Namespace") (not ($there.Has .kind)) }}
 {{- end }}
 
 {{/* Mistakes in a volume. Input: who, volume. */}}
