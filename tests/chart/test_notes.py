@@ -53,6 +53,7 @@ def notes(folder: Path, values: Values) -> str:
             {"access": {"only": True}, "zones": {"hall": {}}},
             [
                 "kubectl -n home create token home-home-assistant --duration=8760h",
+                "In place of 127.0.0.1",
                 "configmap kube-root-ca.crt",
                 "home, home-hall",
             ],

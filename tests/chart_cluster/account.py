@@ -1,12 +1,15 @@
 """Home Assistant's account, used straight: what the API server answers to it."""
 
 import http.client
+from itertools import product
 import json
 import ssl
 from typing import Any, Final
 
 from testbed.cluster import Cluster
 from testbed.network import THE_CONTROL_PLANE
+from tests.chart.chart import Rendered
+from tests.rights import Right
 
 from .visit import ACCOUNT
 
@@ -57,6 +60,19 @@ class Account:
             "POST", f"{path}?dryRun=All", body, "application/json"
         )
         return status, str(answer.get("message", ""))
+
+
+def given(house: Rendered) -> list[tuple[Right, str]]:
+    """The rights that the chart writes down, each with the one object it is for, or "" for all."""
+    return sorted(
+        ((verb, group, resource, role["metadata"].get("namespace", "")), name)
+        for role in (*house.of("Role"), *house.of("ClusterRole"))
+        for rule in role["rules"]
+        for verb, group, resource, name in product(
+            *(rule["verbs"], rule["apiGroups"], rule["resources"]),
+            rule.get("resourceNames", [""]),
+        )
+    )
 
 
 def unheld_bindings(cluster: Cluster) -> list[str]:

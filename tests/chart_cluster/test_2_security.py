@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
 import json
 from threading import Thread
 from typing import Any, Final, override
@@ -17,24 +16,10 @@ from testbed.system import run, wait_until
 from tests.chart.chart import render
 from tests.rights import NEVER_GIVEN, Right, may, placed
 
-from .account import Account, unheld_bindings
+from .account import Account, given, unheld_bindings
 from .visit import ACCOUNT, ZONES, Visit
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def given(visit: Visit) -> list[tuple[Right, str]]:
-    """The rights that the chart writes down, each with the one object it is for, or "" for all."""
-    house = render(visit.values)
-    return sorted(
-        ((verb, group, resource, role["metadata"].get("namespace", "")), name)
-        for role in (*house.of("Role"), *house.of("ClusterRole"))
-        for rule in role["rules"]
-        for verb, group, resource, name in product(
-            *(rule["verbs"], rule["apiGroups"], rule["resources"]),
-            rule.get("resourceNames", [""]),
-        )
-    )
 
 
 def in_places(rights: Iterable[Right]) -> list[Right]:
@@ -44,7 +29,7 @@ def in_places(rights: Iterable[Right]) -> list[Right]:
 
 def test_the_account_may_do_what_was_asked_for(visit: Visit) -> None:
     """Each word of `control` in every namespace with devices, and what is for the whole cluster."""
-    rights = given(visit)
+    rights = given(render(visit.values))
     places = {place for (*_, place), _ in rights}
     assert places == {NAMESPACE, *ZONES, "kube-system", ""}
     assert [one for one in rights if not may(visit.cluster, ACCOUNT, *one)] == []
