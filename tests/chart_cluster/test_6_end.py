@@ -123,20 +123,11 @@ def test_a_new_house_gets_the_old_ones_memory(visit: Visit, kept: Path) -> None:
     lamp = visit.call("config/entity_registry/get", entity_id="switch.hall_lamp")
     assert lamp["name"] == LAMP
     # The copy of the device's volume goes back while the device is off.
-    visit.cluster.kubectl(
-        "scale", "deployment/home-broker", "-n", "home-lighting", "--replicas=0"
-    )
-    wait_until(
-        "The broker to be off",
-        lambda: not visit.pods("broker", "home-lighting"),
-        seconds=40,
-    )
+    visit.scale("broker", "home-lighting", 0)
     shutil.copytree(
         kept / "broker", folder_of(visit, BROKER, "home-lighting"), dirs_exist_ok=True
     )
-    visit.cluster.kubectl(
-        "scale", "deployment/home-broker", "-n", "home-lighting", "--replicas=1"
-    )
+    visit.scale("broker", "home-lighting", 1)
     visit.wait_states(sensor__broker_status="running")
     wait_until(
         "The broker's memory", lambda: starts(visit) == counted + 1, seconds=30, every=1

@@ -17,19 +17,32 @@ _KUBERNETES: Final = {"kubernetes_host": "https://kubernetes.default.svc"}
 class Operator:
     """Whoever holds the vault's keys."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, target: str) -> None:
         """The vault is sealed and has never been used."""
-        self._address = address
-        self._token = ""
+        self._cluster = cluster
+        self._pod = (namespace, target, 8200)
+        self._key = self._token = ""
 
     def open(self) -> None:
         """Initialise and unseal it, and let accounts of the cluster sign in."""
         made = self("sys/init", secret_shares=1, secret_threshold=1)
-        self("sys/unseal", key=made["keys"][0])
-        self._token = made["root_token"]
+        self._key, self._token = made["keys"][0], made["root_token"]
+        self.unseal()
         self("sys/mounts/secret", type="kv", options={"version": "2"})
         self("sys/auth/kubernetes", type="kubernetes")
         self("auth/kubernetes/config", **_KUBERNETES)
+
+    def unseal(self) -> None:
+        """Give it the key that was kept."""
+        said = self("sys/unseal", key=self._key)
+        assert said["sealed"] is False
+
+    def status(self) -> dict[str, Any]:
+        """Whether it is `initialized` and `sealed`; nothing while it does not answer."""
+        try:
+            return self._ask("GET", "sys/seal-status")
+        except OSError:
+            return {}
 
     def keep(self, path: str, **secret: str) -> None:
         """Write a secret."""
@@ -63,20 +76,27 @@ class Operator:
 
     def __call__(self, path: str, **fields: Any) -> dict[str, Any]:
         """Write to a path; the answer."""
-        request = Request(
-            f"{self._address}/v1/{path}",
-            json.dumps(fields).encode(),
-            {"X-Vault-Token": self._token},
-            method="POST",
-        )
-        with urlopen(request, timeout=20) as answer:
-            said: dict[str, Any] = json.loads(answer.read() or "{}")
+        return self._ask("POST", path, json.dumps(fields).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        with opened(self._cluster, *self._pod) as address:
+            request = Request(
+                f"{address}/v1/{path}",
+                body,
+                {"X-Vault-Token": self._token},
+                method=method,
+            )
+            with urlopen(request, timeout=20) as answer:
+                said: dict[str, Any] = json.loads(answer.read() or "{}")
         return said
 
 
 @contextmanager
 def opened(cluster: Cluster, namespace: str, target: str, port: int) -> Iterator[str]:
-    """The address at which a pod's port is reached from this machine, for a while."""
+    """The address at which a pod's port is reached from this machine, for a while.
+
+    Raises `ConnectionError` where no pod is running.
+    """
     command = [
         *(cluster.programs / "kubectl", "--kubeconfig", cluster.admin_kubeconfig),
         *("port-forward", "-n", namespace, target, f":{port}"),
@@ -85,7 +105,8 @@ def opened(cluster: Cluster, namespace: str, target: str, port: int) -> Iterator
         assert process.stdout is not None
         try:
             _, _, rest = process.stdout.readline().partition("127.0.0.1:")
-            assert rest, "kubectl opened no port"
+            if not rest:
+                raise ConnectionError("kubectl opened no port")
             yield f"http://127.0.0.1:{rest.split()[0]}"
         finally:
             process.terminate()

@@ -147,20 +147,34 @@ class Visit:
 
     def pods(self, component: str, namespace: str) -> list[dict[str, Any]]:
         """The pods of a device, without those that are on their way out."""
-        listed = json.loads(
-            self.cluster.kubectl(
-                *("get", "pods", "-n", namespace, "-o", "json"),
-                *("-l", f"app.kubernetes.io/component={component}"),
-            )
-        )
         return [
-            pod for pod in listed["items"] if "deletionTimestamp" not in pod["metadata"]
+            pod
+            for pod in self._all_pods(component, namespace)
+            if "deletionTimestamp" not in pod["metadata"]
         ]
 
     def node_of(self, component: str, namespace: str) -> str:
         """The node of a device's only pod."""
         (pod,) = self.pods(component, namespace)
         return str(pod["spec"]["nodeName"])
+
+    def scale(self, component: str, namespace: str, replicas: int) -> None:
+        """Have so many pods of a device; on return they are Ready, and all others gone."""
+        workload = f"deployment/{RELEASE}-{component}"
+        self.cluster.kubectl(
+            "scale", workload, "-n", namespace, f"--replicas={replicas}"
+        )
+
+        def ready() -> list[bool]:
+            return [_is_ready(pod) for pod in self._all_pods(component, namespace)]
+
+        wait_until(
+            f"{replicas} of {component}",
+            lambda: ready() == [True] * replicas,
+            seconds=60,
+            every=0.5,
+            seen=lambda: str(ready()),
+        )
 
     def upgrade(self) -> None:
         """`helm upgrade` with the values as they are now."""
@@ -171,6 +185,20 @@ class Visit:
         return self.cluster.kubectl(
             *("exec", "-n", namespace, pod, "--", *command), check=False, timeout=30
         )
+
+    def _all_pods(self, component: str, namespace: str) -> list[dict[str, Any]]:
+        listed = self.cluster.kubectl(
+            *("get", "pods", "-n", namespace, "-o", "json"),
+            *("-l", f"app.kubernetes.io/component={component}"),
+        )
+        return list(json.loads(listed)["items"])
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    return any(
+        one["type"] == "Ready" and one["status"] == "True"
+        for one in pod["status"].get("conditions", ())
+    )
 
 
 def starts(visit: Visit) -> int:
