@@ -446,24 +446,32 @@ async def test_a_cron_job_takes_no_versions(
     assert error.value.translation_key == "not_updatable"
 
 
-@pytest.mark.parametrize("action", ["set_image", "rollback"])
-async def test_only_administrators_change_images_by_action(
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("home_cluster.set_image", {"image": "v1.1.0"}),
+        ("home_cluster.rollback", {}),
+        ("update.install", {}),
+        ("update.install", {"version": "v1.1.0"}),
+    ],
+)
+async def test_only_administrators_change_images(
     hass: HomeAssistant,
     home: RollingServer,
     registry: FakeRegistry,
-    hass_read_only_user: Any,
     action: str,
+    data: dict[str, str],
 ) -> None:
-    """Automations have no user, and pass."""
+    """Not who may use every entity; `update.install` Home Assistant guards by itself."""
     await connected(hass, home, registry)
-    data = {"image": "v1.1.0"} if action == "set_image" else {}
+    await hass.auth.async_create_user("Owner")
+    guest = await hass.auth.async_create_user("Guest", group_ids=["system-users"])
     with pytest.raises(Unauthorized):
         await hass.services.async_call(
-            DOMAIN,
-            action,
+            *action.split("."),
             {"entity_id": entity_id(hass, f"{FRIDGE}/update"), **data},
             blocking=True,
-            context=Context(user_id=hass_read_only_user.id),
+            context=Context(user_id=guest.id),
         )
     assert home.patches == []
 
