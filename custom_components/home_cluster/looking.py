@@ -1,6 +1,7 @@
 """The actions that only look: what a device wrote, what the cluster says of it, what is known of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 import math
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from .const import DOMAIN
 from .devices import ClusterView
 from .hub import Hub
 from .kube.access import Right
+from .kube.errors import Unreachable
 from .kube.schema import Container, Event, Kind, Pod, Role, Run
 from .model.masking import mask
 from .model.situation import Situation, is_over, is_ready
@@ -39,6 +41,8 @@ LOG_BYTES: Final = 1024 * 1024
 _FEWER: Final = 4
 # What a kubelet answers, as if it were the log, when it has removed the container meanwhile.
 _REMOVED: Final = "unable to retrieve container logs for "
+# In the address of the kubelet, which the API server names when it does not get the log from there.
+_KEPT_BY_KUBELET: Final = "/containerLogs/"
 
 MANY_LINES: Final = 2000
 MANY_EVENTS: Final = 200
@@ -76,7 +80,7 @@ async def read_log(
     seconds = None if since is None else max(1, math.ceil(since.total_seconds()))
     asked = tail
     while True:
-        with in_words(view, ASK, READ_LOGS):
+        with in_words(view, ASK, READ_LOGS), _from_node(view, chosen):
             text = await hub.client.logs(
                 chosen.namespace,
                 chosen.name,
@@ -100,6 +104,26 @@ async def read_log(
     kept = _end(masked, LOG_CHARACTERS)
     cut = asked < tail or len(kept) < len(masked) or len(text) > 2 * LOG_CHARACTERS
     return Log(chosen.name, name, kept, cut)
+
+
+@contextmanager
+def _from_node(view: WorkloadView, pod: Pod) -> Iterator[None]:
+    """Tell a node that does not answer from a cluster that does not."""
+    try:
+        yield
+    except Unreachable as err:
+        if _KEPT_BY_KUBELET not in err.message:
+            raise
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="log_node_silent",
+            translation_placeholders={
+                "device": view.name,
+                "pod": pod.name,
+                "node": pod.node,
+                "error": err.message,
+            },
+        ) from err
 
 
 def _end(text: str, characters: int) -> str:

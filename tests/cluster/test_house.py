@@ -4,7 +4,8 @@ Those that have to wait for long begin with the house, and are looked at last.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from story import home
+from story.inside import Inside
 from story.steps.actions import ask, refused
 from story.steps.parts import job_manifest
 from story.witness import Workload
@@ -20,6 +22,7 @@ from testbed.cabin import Cabin
 from testbed.cluster import Cluster
 from testbed.home import Home
 from testbed.house_flow import walk
+from testbed.house_socket import HouseError
 from testbed.layout import REGISTRY
 from testbed.pytest_plugin import open_sockets
 from testbed.system import wait_until
@@ -385,12 +388,16 @@ def jobs(api: Api) -> int:
 
 
 def furnish(cabin: Cabin) -> None:
-    """Give the cabin the account, and two devices with the names of those at home."""
-    device = manifest(WAITING.name)
+    """Give the cabin the account, and devices with the names of those at home."""
+    device, oven = manifest(WAITING.name), manifest(OVEN.name)
     device["spec"]["replicas"] = 3
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ZONE}}
-    rights = [*home.smallest_account([ZONE]), *home.full_rights([ZONE])]
-    cabin.apply([space, *rights, device, sweeper()])
+    rights = [
+        *home.smallest_account([ZONE]),
+        *home.full_rights([ZONE]),
+        *home.node_rights(),
+    ]
+    cabin.apply([space, *rights, device, oven, sweeper()])
 
 
 async def connect(household: Household, cabin: Cabin) -> str:
@@ -409,18 +416,29 @@ async def connect(household: Household, cabin: Cabin) -> str:
     return str(result["result"]["entry_id"])
 
 
+@asynccontextmanager
+async def second_cluster(household: Household) -> AsyncIterator[tuple[Cabin, Inside]]:
+    """The cabin while it is connected, and the same Home Assistant asked about it."""
+    with Cabin(household.cluster) as cabin:
+        await asyncio.to_thread(furnish, cabin)
+        entry = await connect(household, cabin)
+        there = household.of_cluster(uid_of(cabin.api))
+        try:
+            await there.until_said(WAITING, "power", "on", timeout=30)
+            yield cabin, there
+        finally:
+            path = f"/api/config/config_entries/entry/{entry}"
+            await household.inside.house.rest("DELETE", path)
+
+
 @at_home
 async def test_of_two_clusters_each_is_told_what_is_meant_for_it(
     household: Household,
 ) -> None:
     """By switch and by action, of devices with the same names in both."""
     here, house = household.inside, household.inside.house
-    with Cabin(household.cluster) as cabin:
+    async with second_cluster(household) as (cabin, there):
         home_api, cabin_api = household.cluster.api, cabin.api
-        await asyncio.to_thread(furnish, cabin)
-        entry = await connect(household, cabin)
-        there = household.of_cluster(uid_of(cabin_api))
-        await there.until_said(WAITING, "power", "on", timeout=30)
         before = replicas(home_api, WAITING), jobs(home_api)
 
         await there.switch(WAITING, on=False)
@@ -448,8 +466,107 @@ async def test_of_two_clusters_each_is_told_what_is_meant_for_it(
         assert replicas(home_api, WAITING) == before[0]
         assert (await ask(there, "describe", WAITING))["desired"] == 2
         assert (await ask(here, "describe", WAITING))["desired"] == before[0]
-        await house.rest("DELETE", f"/api/config/config_entries/entry/{entry}")
     assert here.said(STOVE, "power") == "off"
+
+
+def machine(name: str) -> Content:
+    """A node that is written down, with nobody behind it."""
+    nobody = {"type": "InternalIP", "address": "127.0.0.1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "status": {"addresses": [nobody]},
+    }
+
+
+def pod_on(node: str, workload: Workload) -> list[Content]:
+    """A pod of a Deployment that a node has, and the account that each pod has."""
+    template = manifest(workload.name)["spec"]["template"]
+    name, digest = f"{workload.name}-1", {"pod-template-hash": "1"}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": name,
+        "uid": name,
+        "controller": True,
+    }
+    about = {"name": "default", "namespace": ZONE}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": about},
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": ZONE,
+                "labels": {**template["metadata"]["labels"], **digest},
+                "ownerReferences": [owner],
+            },
+            # Nobody is there to stop it.
+            "spec": {
+                **template["spec"],
+                "nodeName": node,
+                "terminationGracePeriodSeconds": 0,
+            },
+        },
+    ]
+
+
+def pods(api: Api) -> list[str]:
+    """The names of the pods in the zone there."""
+    return [
+        pod["metadata"]["name"]
+        for pod in api.get(f"/api/v1/namespaces/{ZONE}/pods")["items"]
+    ]
+
+
+def is_closed(api: Api, node: str) -> bool:
+    """Whether a node there takes no new pods."""
+    return bool(api.get(f"/api/v1/nodes/{node}")["spec"].get("unschedulable"))
+
+
+@at_home
+async def test_of_two_clusters_the_pods_of_one_are_not_the_others(
+    household: Household,
+) -> None:
+    """By log, restart and drain; both have a node of this name, and nobody is behind the cabin's."""
+    here, house = household.inside, household.inside.house
+    node = Workload("Node", "", household.cluster.node_names()[0])
+    before = await household.pods(OVEN)
+    async with second_cluster(household) as (cabin, there):
+        await asyncio.to_thread(
+            cabin.apply, [machine(node.name), *pod_on(node.name, OVEN)]
+        )
+
+        async def seen() -> bool:
+            return bool((await ask(there, "describe", OVEN))["pods"])
+
+        await there.until("its pod", seen)
+        await there.until_said(node, "schedulable", "on", timeout=10)
+        assert OVEN.name in (await ask(here, "get_logs", OVEN))["log"]
+        silence = f"lies on node {node.name}, which does not answer the cluster"
+        with pytest.raises(HouseError, match=silence):
+            await ask(there, "get_logs", OVEN)
+
+        target = {"entity_id": there.entity(OVEN, "restart")}
+        await house.service("home_cluster.restart", target)
+        assert pods(cabin.api) == []
+        await asyncio.to_thread(cabin.apply, pod_on(node.name, OVEN))
+        answer = await house.call(
+            "call_service",
+            domain="home_cluster",
+            service="drain",
+            service_data={"timeout": 30},
+            target={"entity_id": there.entity(node, "schedulable")},
+            return_response=True,
+        )
+        (told,) = answer["response"].values()
+        assert told["drained"]
+        assert pods(cabin.api) == []
+        assert is_closed(cabin.api, node.name)
+    assert not is_closed(household.cluster.api, node.name)
+    assert await household.pods(OVEN) == before
 
 
 # What began with the house.

@@ -68,7 +68,7 @@ class LiveServer(ApiServer):
     deletions: list[tuple[str, int | None]] = field(default_factory=list)
     # The Jobs that were sent, as they came.
     made: list[dict[str, Any]] = field(default_factory=list)
-    # Answered to commands of a kind ("scale", "patch", "create", "eviction", "dry") instead of obeying.
+    # Answered to commands of a kind ("scale", "patch", "create", "eviction", "dry") instead of obeying; "log", too.
     refuse: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     # The admission policies that are in force: "patch", "run", "run-as-written".
     policies: set[str] = field(default_factory=set)
@@ -418,6 +418,8 @@ class LiveServer(ApiServer):
             for rule in self._rules(request) or ()
         ):
             return _status(403, "Forbidden", 'User "home" cannot get pods/log')
+        if "log" in self.refuse:
+            return _status(*self.refuse["log"])
         container = request.query["container"]
         if "previous" in request.query:
             container += "/previous"

@@ -214,6 +214,33 @@ async def test_a_log_that_its_node_removed_is_not_called_a_log(
     assert words(error) == "log_removed"
 
 
+@pytest.mark.parametrize(
+    ("message", "key"),
+    [
+        (
+            'Get "https://192.168.1.9:10250/containerLogs/kitchen/jazz-0/agent": dial tcp '
+            "192.168.1.9:10250: connect: no route to host",
+            "log_node_silent",
+        ),
+        ("etcdserver: request timed out", "ask_unreachable"),
+    ],
+)
+async def test_a_node_that_does_not_answer_is_not_taken_for_the_cluster(
+    hass: HomeAssistant,
+    home: LiveServer,
+    entry: MockConfigEntry,
+    message: str,
+    key: str,
+) -> None:
+    """The API server is there, and names the kubelet's address; both are error 500."""
+    home.refuse["log"] = (500, "InternalError", message)
+    with pytest.raises(HomeAssistantError) as error:
+        await read(hass, entry, JAZZ)
+    assert words(error) == key
+    told = error.value.translation_placeholders or {}
+    assert told["error"] == message
+
+
 async def test_one_device_of_several_that_fails_does_not_hide_the_others(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
