@@ -54,6 +54,11 @@ class Machine:
         return f"{NETWORK}.{10 + self.index if self.index else 2}"
 
     @property
+    def card(self) -> str:
+        """The hardware address of its network card, which others remember over a power cut."""
+        return f"02:00:00:00:00:{self.index:02x}"
+
+    @property
     def link(self) -> str:
         """The host's end of its cable."""
         return f"hcv{self.index}" if self.index else "hc-cp"
@@ -92,7 +97,7 @@ def connect(machine: Machine, others: Iterable[Machine]) -> None:
     run("ip", "netns", "add", space)
     run(
         *("ip", "link", "add", machine.link, "type", "veth"),
-        *("peer", "name", "eth0", "netns", space),
+        *("peer", "name", "eth0", "netns", space, "address", machine.card),
     )
     plug(machine)
     run("ip", "-n", space, "addr", "add", f"{machine.address}/24", "dev", "eth0")

@@ -18,7 +18,7 @@ from testbed.errors import TestbedError
 from testbed.home import Home
 from testbed.layout import Layout
 from testbed.network import THE_CONTROL_PLANE
-from testbed.system import wait_until
+from testbed.system import run, wait_until
 
 from .pods import ask, fetch, pod, start
 
@@ -50,6 +50,12 @@ def wait_state(cluster: Cluster, node: str, state: str, seconds: float) -> float
         seen=lambda: cluster.node_state(node),
     )
     return time.monotonic() - begin
+
+
+def network_card(node: str) -> str:
+    """The hardware address of a node's network card."""
+    told = run("ip", "-n", f"hc-{node}", "link", "show", "eth0").split()
+    return told[told.index("link/ether") + 1]
 
 
 def served_certificate() -> bytes:
@@ -117,7 +123,8 @@ def test_a_slow_link_is_slow_for_the_machine_and_good_again(cluster: Cluster) ->
 def test_a_node_that_lost_its_power_starts_its_pods_again(
     cluster: Cluster, namespace: str
 ) -> None:
-    """Nothing of it is left running in between."""
+    """Nothing of it is left running in between; its network card is the same."""
+    card = network_card(ATTIC)
     start(cluster, pod("fridge", namespace, ATTIC), pod("radio", namespace, CELLAR))
     path = f"/api/v1/namespaces/{namespace}/pods"
 
@@ -132,6 +139,7 @@ def test_a_node_that_lost_its_power_starts_its_pods_again(
     left = [one for one in cluster.leftovers() if f"/{ATTIC}" in one]
     assert left in ([], [disk])
     faults.power_on(cluster)
+    assert network_card(ATTIC) == card
     wait_until(
         "The pod's second start", lambda: restarts("fridge") == 1, seconds=60, every=0.5
     )
