@@ -422,8 +422,9 @@ async def test_thirty_containers_are_one_device(
     for one in home.pods_of("kitchen", "fridge"):
         home.put("pods", "kitchen", one["metadata"]["name"], spec=pod)
     await set_up(hass, entry_for(home))
-    assert state(hass, f"{FRIDGE}/status") == "running"
-    assert state(hass, f"{FRIDGE}/image") == "registry.home/part:v1.0.0"
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "running", "it runs")
+    image = "registry.home/part:v1.0.0"
+    await until(hass, lambda: state(hass, f"{FRIDGE}/image") == image, "its image")
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
     assert not home.pods_of("kitchen", "fridge")
     assert complaints(caplog) == []
