@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 import copy
 from functools import partial, wraps
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +12,7 @@ import threading
 from typing import Any, Final, override
 
 import aiohttp
+import pytest
 
 from story import home
 from story.automations import Automations
@@ -20,8 +21,10 @@ from story.stage import Stage
 from story.steps.parts import device_manifest
 from story.witness import Workload
 from testbed.cluster import Cluster
+from testbed.home import Home
 from testbed.house import INTEGRATION
 from testbed.house_socket import HouseSocket
+from testbed.pytest_plugin import open_sockets
 
 ZONE: Final = "workshop"
 BLUEPRINTS: Final = (
@@ -29,20 +32,22 @@ BLUEPRINTS: Final = (
 )
 PREFIX: Final = "home-cluster.github.io/"
 
-# A minute of a watchdog lasts half a second, and what a device is there for is missed at once.
-_HURRY: Final = """
-from datetime import timedelta as _timedelta
-from . import guard as _guard
-from .model import serving as _serving
-_guard.timedelta = lambda *, minutes: _timedelta(seconds=minutes / 2)
-_serving.GRACE = _timedelta(0)
-"""
+# A minute of a watchdog lasts half a second, what a device is there for is missed at once, and a node is
+# no flicker after ten seconds.
+_HURRY: Final = {
+    "guard.py": "_timedelta = timedelta\ntimedelta = lambda *, minutes: _timedelta(seconds=minutes / 2)\n",
+    "model/serving.py": "GRACE = timedelta(0)\n",
+    "model/situation.py": "FLICKER = timedelta(seconds=10)\n",
+}
 
 type Content = dict[str, Any]
 
 
 class Household:
-    """Home Assistant, connected with all rights in the zone; everything runs in `run`'s loop."""
+    """Home Assistant, connected with all rights in the zone; everything runs in `run`'s loop.
+
+    `later` is what is to be done when it has been stopped.
+    """
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         """Nothing is started yet."""
@@ -50,11 +55,13 @@ class Household:
         integration = folder / INTEGRATION.name
         unread = shutil.ignore_patterns("__pycache__")
         shutil.copytree(INTEGRATION, integration, ignore=unread)
-        with (integration / "__init__.py").open("a") as file:
-            file.write(_HURRY)
+        for name, line in _HURRY.items():
+            with (integration / name).open("a") as file:
+                file.write(line)
         self.stage = Stage(cluster, folder, integration=integration, namespaces=[ZONE])
         self.inside = self.stage.main
         self.made = Automations(self.inside)
+        self.later = ExitStack()
         self._runner = asyncio.Runner()
 
     def run[T](self, act: Coroutine[Any, Any, T]) -> T:
@@ -69,8 +76,9 @@ class Household:
 
     def close(self) -> None:
         """Stop; the cluster keeps what was applied."""
-        self.run(self.stage.close())
-        self._runner.close()
+        with self.later:
+            self.run(self.stage.close())
+            self._runner.close()
 
     def of_cluster(self, uid: str) -> Inside:
         """The same Home Assistant, asked about another cluster's devices."""
@@ -146,6 +154,36 @@ class Household:
         """The uids of its pods that are ready and stay."""
         found = await self.stage.witness.pods(workload)
         return {pod.uid for pod in found if pod.ready and not pod.ending}
+
+
+@contextmanager
+def inhabited(cluster: Cluster, folder: Path) -> Iterator[Household]:
+    """A household that is not open yet: its zone is empty, around it are the registry and figures.
+
+    Zone and account go with it.
+    """
+    open_sockets()
+    around = Home(cluster)
+    around.start_registry()
+    around.start_metrics()
+    # Of a run before it may still be on its way out; without an API that it knows of, none goes.
+    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
+    cluster.kubectl("create", "namespace", ZONE)
+    household = Household(cluster, folder)
+    try:
+        yield household
+    finally:
+        open_sockets()
+        household.close()
+        cluster.kubectl("delete", "namespace", ZONE, "--wait=false")
+        account = str(home.RBAC / "account.yaml")
+        cluster.kubectl("delete", "-f", account, "--ignore-not-found")
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """Let each test talk to the cluster; what listens to the house stays from test to test."""
+    open_sockets()
 
 
 def at_home(

@@ -24,10 +24,20 @@ from testbed.home import Home
 from testbed.house_flow import walk
 from testbed.house_socket import HouseError
 from testbed.layout import REGISTRY
-from testbed.pytest_plugin import open_sockets
 from testbed.system import wait_until
 
-from .household import ZONE, Content, Household, at_home, deployment, manifest
+from .household import (
+    ZONE,
+    Content,
+    Household,
+    at_home,
+    deployment,
+    inhabited,
+    manifest,
+    verify_cleanup,
+)
+
+__all__ = ["verify_cleanup"]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -53,42 +63,15 @@ def household(
     running_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """The house with its devices, while figures of what they use are not to be had."""
-    open_sockets()
-    cluster = running_cluster
-    around = Home(cluster)
-    around.start_registry()
-    around.start_metrics()
-    # Of a run before it may still be on its way out; without an API that it knows of, none goes.
-    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
-    cluster.kubectl("create", "namespace", ZONE)
-    cluster.processes.stop("metrics")
-    node = cluster.node_names()[0]
-    plug_in(cluster, node, "1")
-    account = cluster.api.find(f"/api/v1/namespaces/{home.ACCOUNT_NAMESPACE}")
-    cluster.apply(devices())
-    household = Household(cluster, tmp_path_factory.mktemp("house"))
-    try:
+    with inhabited(running_cluster, tmp_path_factory.mktemp("house")) as household:
+        household.later.callback(Home(running_cluster).start_metrics)
+        running_cluster.processes.stop("metrics")
+        node = running_cluster.node_names()[0]
+        household.later.callback(plug_in, running_cluster, node, None)
+        plug_in(running_cluster, node, "1")
+        running_cluster.apply(devices())
         household.run(move_in(household))
         yield household
-    finally:
-        open_sockets()
-        household.close()
-        plug_in(cluster, node, None)
-        cluster.kubectl("delete", "namespace", ZONE, "--wait=false")
-        if account is None:
-            cluster.kubectl("delete", "-f", str(home.RBAC / "account.yaml"))
-        around.start_metrics()
-
-
-@pytest.fixture(autouse=True)
-def sockets() -> None:
-    """Let each test talk to the cluster."""
-    open_sockets()
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """What listens to the house stays from test to test."""
 
 
 def plug_in(cluster: Cluster, node: str, count: str | None) -> None:

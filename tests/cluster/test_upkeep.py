@@ -11,13 +11,21 @@ from story import home
 from story.steps.actions import ask, refused
 from testbed import faults
 from testbed.cluster import Cluster
-from testbed.home import Home
 from testbed.house_socket import HouseError, HouseSocket
 from testbed.layout import REGISTRY
-from testbed.pytest_plugin import open_sockets
 from testbed.system import wait_until
 
-from .household import ZONE, Household, at_home, deployment, manifest
+from .household import (
+    ZONE,
+    Household,
+    at_home,
+    deployment,
+    inhabited,
+    manifest,
+    verify_cleanup,
+)
+
+__all__ = ["verify_cleanup"]
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -39,42 +47,21 @@ def household(
     running_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """A house with a boiler whose environment holds a password, and a fan on the last node."""
-    open_sockets()
-    cluster = running_cluster
-    Home(cluster).start_registry()
-    # Of a run before it may still be on its way out.
-    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
-    cluster.kubectl("create", "namespace", ZONE)
-    secret = {"env": [{"name": "PASSWORD", "value": PASSWORD}]}
-    boiler = manifest(
-        BOILER.name,
-        image=f"{IMAGE}:{OLDEST}",
-        hints={"update": "minor"},
-        container=secret,
-    )
-    boiler["metadata"]["annotations"]["note"] = f"password={PASSWORD}"
-    attic = {"kubernetes.io/hostname": cluster.node_names()[-1]}
-    cluster.apply([boiler, manifest(ATTIC.name, pod={"nodeSelector": attic})])
-    household = Household(cluster, tmp_path_factory.mktemp("house"))
-    try:
+    with inhabited(running_cluster, tmp_path_factory.mktemp("house")) as household:
+        household.later.callback(faults.power_on, running_cluster)
+        secret = {"env": [{"name": "PASSWORD", "value": PASSWORD}]}
+        boiler = manifest(
+            BOILER.name,
+            image=f"{IMAGE}:{OLDEST}",
+            hints={"update": "minor"},
+            container=secret,
+        )
+        boiler["metadata"]["annotations"]["note"] = f"password={PASSWORD}"
+        attic = {"kubernetes.io/hostname": running_cluster.node_names()[-1]}
+        fan = manifest(ATTIC.name, pod={"nodeSelector": attic})
+        running_cluster.apply([boiler, fan])
         household.run(move_in(household))
         yield household
-    finally:
-        open_sockets()
-        household.close()
-        faults.power_on(cluster)
-        cluster.kubectl("delete", "namespace", ZONE, "--wait=false")
-
-
-@pytest.fixture(autouse=True)
-def sockets() -> None:
-    """Let each test talk to the cluster."""
-    open_sockets()
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """What listens to the house stays from test to test."""
 
 
 async def move_in(household: Household) -> None:
