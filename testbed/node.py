@@ -331,7 +331,8 @@ def proxy_arguments(kubeconfig: Path, name: str) -> list[str]:
 
 def share(folder: Path) -> None:
     """Let everyone who looks at a folder see what is mounted in it from now on."""
-    if not folder.is_mount():
+    # That a folder is mounted onto itself only the kernel's list tells.
+    if folder not in mounts_below(folder):
         run("mount", "--bind", folder, folder)
         run("mount", "--make-private", folder)
         run("mount", "--make-shared", folder)

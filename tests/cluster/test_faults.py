@@ -260,7 +260,7 @@ def test_after_a_change_of_key_old_tokens_are_refused_and_new_ones_are_good(
 def test_a_small_volume_gets_full_and_has_room_again(
     cluster: Cluster, namespace: str
 ) -> None:
-    """A pod has it by its claim."""
+    """A pod has it by its claim; what is on it outlives a power cut."""
     name = f"small-{namespace[-6:]}"
     folder = faults.small_volume(cluster, ATTIC, name, mebibytes=4)
     try:
@@ -283,6 +283,9 @@ def test_a_small_volume_gets_full_and_has_room_again(
             (folder / "more").write_bytes(bytes(4096))
         faults.make_room(folder)
         (folder / "more").write_bytes(bytes(4096))
+        faults.power_cut(cluster, ATTIC)
+        faults.power_on(cluster)
+        assert (folder / "more").stat().st_size == 4096
     finally:
         cluster.kubectl("delete", "pod", "-n", namespace, "--all", "--wait")
         faults.remove_small_volume(cluster, ATTIC, name)
