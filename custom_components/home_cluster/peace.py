@@ -155,7 +155,12 @@ class Peace(Part):
             return
         scaling = view.autoscaler
         of_scaler = None if scaling is None else (scaling.name, scaling.owner)
-        undoer = who_undid(record, writer, of_scaler)
+        present = settings_of(view)[setting]
+        # At 0 an autoscaler rests: it leads neither there nor away.
+        scales = bool(
+            scaling and setting is Setting.REPLICAS and present and watch.wanted
+        )
+        undoer = who_undid(record, writer, of_scaler, scales=scales)
         if (undoer is None or undoer.by is By.WRITER) and watch.undone < AGAIN:
             return
         undoer = undoer or writer_itself(writer)
@@ -166,7 +171,6 @@ class Peace(Part):
         ):
             return
         watch.told = True
-        present = settings_of(view)[setting]
         self._undoers[view.ref, setting] = (undoer, dt_util.utcnow())
         change = remedy(undoer, target, setting, present, watch.wanted)
         ir.async_create_issue(

@@ -141,6 +141,28 @@ async def test_who_scales_by_load_is_named(
     assert issue.translation_placeholders["owner"] == "fridge"
 
 
+@pytest.mark.parametrize(("count", "named"), [(1, True), (0, False)])
+async def test_an_autoscaler_is_named_where_nobody_signed_the_count(
+    hass: HomeAssistant, home: LiveServer, count: int, named: bool
+) -> None:
+    """The API server keeps no writer of a count that no manifest ever named; at 0 an autoscaler rests."""
+    home.autoscaler("kitchen", "fridge", minimum=2)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, "switch.turn_off", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/status") == "off", "off")
+    if count:
+        await call(hass, "home_cluster.scale", f"{FRIDGE}/status", replicas=count)
+        await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "one")
+    home.scale("deployments", "kitchen", "fridge", 2)
+    await until(
+        hass, lambda: attributes(hass, f"{FRIDGE}/status")["ready"] == 2, "two again"
+    )
+    await settled(hass, entry)
+    keys = [issue.translation_key for issue in repairs(hass)]
+    assert keys == (["undone_by_autoscaler"] if named else [])
+
+
 async def test_peace_is_seen_when_the_setting_holds(
     hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,16 +86,24 @@ _CONTROLLERS: Final = "kube-controller-manager"
 
 
 def who_undid(
-    record: Described, writer: Writer | None, scaler: tuple[str, str] | None
+    record: Described,
+    writer: Writer | None,
+    scaler: tuple[str, str] | None,
+    *,
+    scales: bool = False,
 ) -> Undoer | None:
     """Return who set a field back.
 
-    `scaler` is the autoscaler's name and the kind of what made it. The writer that the API server
-    names is believed before labels are. None where only a person can be meant.
+    `scaler` is the autoscaler's name and the kind of what made it; it `scales` if the field is its own
+    to set. The writer that the API server names is believed before labels are. None where only a
+    person can be meant.
     """
     manager = manager_of(record)
     told = _BY_TOOL[manager.tool] if manager is not None else None
     name = _plain(manager.name) if manager is not None else ""
+    if writer is None and scales:
+        # No writer is kept of a count that no manifest ever named.
+        writer = Writer(_CONTROLLERS)
     if writer is None:
         return None if told is None else Undoer(told, name)
     word = writer.manager.lower()

@@ -78,6 +78,19 @@ def test_who_it_was(
 
 
 @pytest.mark.parametrize(
+    ("scaler", "by"),
+    [(("auto", ""), By.AUTOSCALER), (("auto", "ScaledObject"), By.KEDA)],
+)
+@pytest.mark.parametrize("record", [{}, FLUX])
+def test_a_count_that_nobody_signed_is_its_autoscalers(
+    record: dict[str, Any], scaler: tuple[str, str], by: By
+) -> None:
+    """Whoever made the workload left the count out."""
+    found = who_undid(deployment(**record), None, scaler, scales=True)
+    assert found == Undoer(by, "auto")
+
+
+@pytest.mark.parametrize(
     ("record", "writer"),
     [
         ({}, None),
