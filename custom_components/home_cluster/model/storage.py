@@ -118,7 +118,7 @@ def _mount_failure(pod: Pod, case: Case, message: str) -> tuple[Reason, str, str
             f"Check that the disk behind {match[1]} is plugged in and mounted on node {pod.node}.",
         )
     match = _VOLUME.search(message)
-    volume = f"volume {match[1]}" if match else "a volume"
+    volume = f"volume {match[1]}" if match else "volume"
     if (share := _share_failure(pod, case, message, volume)) is not None:
         return share
     if "Multi-Attach" in message:

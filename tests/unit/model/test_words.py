@@ -242,7 +242,7 @@ def test_what_a_slow_node_says_in_passing_is_no_problem() -> None:
             "FailedMount",
             "Unable to attach or mount volumes: unmounted volumes=[data]: timed out waiting for the condition",
             Reason.VOLUME_PENDING,
-            "a volume cannot be",
+            "its volume cannot be",
         ),
     ],
 )
