@@ -106,7 +106,7 @@ async def _drain(stage: Stage, inside: Inside, notes: Notes, node: Workload) -> 
             any(one.startswith("drain_blocked_") for one in repairs),
             f"no repair tells of the drain: {repairs}",
         )
-        left = await _evictable(stage, node.name)
+        left = await evictable(stage, node.name)
         notes.witness(f"left on {node.name}: {sorted(left)}")
         demand(
             left == {f"media/{name}" for name in blocked},
@@ -164,7 +164,7 @@ async def _flicker(stage: Stage, inside: Inside, notes: Notes, node: Workload) -
         await stage.at_rest(timeout=120)
 
 
-async def _evictable(stage: Stage, node: str) -> set[str]:
+async def evictable(stage: Stage, node: str) -> set[str]:
     """The pods on a node that belong elsewhere just as well, as the witness sees them."""
     listed: Any = await stage.witness.patiently(
         stage.witness.core.list_pod_for_all_namespaces

@@ -125,6 +125,17 @@ class Household:
         found = await self.inside.repairs()
         return next((one for one in found if one["translation_key"] == kind), None)
 
+    async def until_repair(self, kind: str, *, timeout: float = 30) -> Content:
+        """Wait for the repair of a kind, and return it."""
+        found: list[Content] = []
+
+        async def offered() -> bool:
+            found.extend(filter(None, [await self.repair(kind)]))
+            return bool(found)
+
+        await self.inside.until(f"the repair {kind}", offered, timeout=timeout)
+        return found[0]
+
     async def mend(self, issue: str) -> str:
         """Go through a repair's flow as a person does who submits it; how it ended."""
         path = "/api/repairs/issues/fix"

@@ -561,13 +561,7 @@ async def test_a_watchdog_restarts_five_times_and_gives_up(
 ) -> None:
     """Each time with another pod; it tells so, and a repair stays until it is set anew."""
     inside = household.inside
-
-    async def given_up() -> bool:
-        return await household.repair("watchdog_gave_up") is not None
-
-    await inside.until("the watchdog has given up", given_up, timeout=120)
-    issue = await household.repair("watchdog_gave_up")
-    assert issue is not None
+    issue = await household.until_repair("watchdog_gave_up", timeout=120)
     assert issue["translation_placeholders"]["device"] == KETTLE.name
     assert issue["translation_placeholders"]["times"] == "5"
     entity = inside.entity(KETTLE, "event")

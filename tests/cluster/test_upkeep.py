@@ -256,14 +256,8 @@ async def test_a_pod_on_a_node_without_power_is_let_go_by_a_repair(
     await asyncio.to_thread(
         cluster.kubectl, "delete", "pod", pod.name, "-n", ZONE, "--wait=false"
     )
-
-    async def offered() -> bool:
-        return await household.repair("stuck_pod") is not None
-
-    await inside.until("the repair", offered, timeout=180)
+    issue = await household.until_repair("stuck_pod", timeout=180)
     assert pod.uid in {one.uid for one in await witness.pods(ATTIC)}
-    issue = await household.repair("stuck_pod")
-    assert issue is not None
     assert issue["translation_placeholders"] == {
         "device": ATTIC.name,
         "pod": pod.name,
