@@ -38,7 +38,8 @@ async def storage(stage: Stage, notes: Notes) -> None:
         try:
             await stage.apply([_claim(), _freezer()])
             notes.did(f"deployed a freezer with a volume of {_MEBIBYTES} MiB on {node}")
-            await inside.until_said(_FREEZER, "status", "running", timeout=60)
+            # What a kubelet could not mount at once it tries again after a while.
+            await inside.until_said(_FREEZER, "status", "running", timeout=150)
             async with node_rights(stage, inside), Automations(inside) as made:
                 await _is_told(inside, notes, node)
                 await _fills(stage, inside, notes, made, node, folder)

@@ -14,11 +14,19 @@ import pytest
 
 from story.witness import Workload
 from testbed.cluster import Cluster
-from testbed.home import Home
 from testbed.house_flow import walk
-from testbed.pytest_plugin import open_sockets
 
-from .household import ZONE, Content, Household, at_home, deployment, manifest
+from .household import (
+    Content,
+    Household,
+    at_home,
+    deployment,
+    inhabited,
+    manifest,
+    verify_cleanup,
+)
+
+__all__ = ["verify_cleanup"]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,32 +50,10 @@ def household(
     running_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """A house with a kettle that crashes, a lamp, a safe that is nobody's business, and an MCP server."""
-    open_sockets()
-    cluster = running_cluster
-    Home(cluster).start_registry()
-    # Of a run before it may still be on its way out.
-    cluster.kubectl("delete", "namespace", ZONE, "--ignore-not-found")
-    cluster.kubectl("create", "namespace", ZONE)
-    cluster.apply([crashing(KETTLE), manifest(LAMP.name), crashing(SAFE)])
-    household = Household(cluster, tmp_path_factory.mktemp("house"))
-    try:
+    with inhabited(running_cluster, tmp_path_factory.mktemp("house")) as household:
+        running_cluster.apply([crashing(KETTLE), manifest(LAMP.name), crashing(SAFE)])
         household.run(move_in(household))
         yield household
-    finally:
-        open_sockets()
-        household.close()
-        cluster.kubectl("delete", "namespace", ZONE, "--wait=false")
-
-
-@pytest.fixture(autouse=True)
-def sockets() -> None:
-    """Let each test talk to the cluster."""
-    open_sockets()
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """What listens to the house stays from test to test."""
 
 
 def crashing(workload: Workload) -> Content:
