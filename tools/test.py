@@ -51,6 +51,7 @@ WHOLE = (
     _with_cluster("the story can fail", "tests/e2e/test_story_can_fail.py", beside=3),
     _with_cluster("tests on the real cluster", "tests/cluster", beside=3),
     _with_cluster("the chart on the real cluster", "tests/chart_cluster", beside=3),
+    _with_cluster("a house on the real cluster", "tests/house", beside=3),
 )
 
 if __name__ == "__main__":
