@@ -39,6 +39,10 @@ HELM: Final = {
     "meta.helm.sh/release-name": "cellar",
     "meta.helm.sh/release-namespace": ZONE,
 }
+FLUX: Final = {
+    "kustomize.toolkit.fluxcd.io/name": "attic",
+    "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+}
 FLOWS: Final = "/api/config/config_entries/flow"
 
 
@@ -189,6 +193,25 @@ async def test_what_helm_owns_is_changed_there(household: Household) -> None:
         BOILER, {"metadata": {"annotations": dict.fromkeys(HELM, None)}}
     )
     await inside.until_said(BOILER, "status", "running", timeout=60)
+
+
+@at_home
+async def test_what_a_person_scales_is_not_laid_at_fluxs_door(
+    household: Household,
+) -> None:
+    """Its manifest names no count, so that nobody signs what is scaled."""
+    inside, witness = household.inside, household.stage.witness
+    await witness.patch(ATTIC, {"metadata": {"labels": FLUX}})
+    await inside.switch(ATTIC, on=False)
+    await inside.until_said(ATTIC, "status", "off", timeout=60)
+    await asyncio.to_thread(
+        household.cluster.kubectl,
+        *("scale", f"deployment/{ATTIC.name}", "-n", ZONE, "--replicas=1"),
+    )
+    await inside.until_said(ATTIC, "status", "running", timeout=60)
+    assert inside.said(ATTIC, "reason") == "none"
+    assert await inside.repairs() == []
+    await witness.patch(ATTIC, {"metadata": {"labels": dict.fromkeys(FLUX, None)}})
 
 
 # People.

@@ -19,7 +19,7 @@ from tests.integration.cluster_home import (
     state,
     until,
 )
-from tests.integration.live_server import PREFIX, LiveServer, now
+from tests.integration.live_server import LiveServer, now
 
 FRIDGE = "deployment/kitchen/fridge"
 BACKUP = "cronjob/garden/backup"
@@ -240,16 +240,15 @@ async def test_a_datastore_from_a_copy_is_nobodys_undoing(
     await until(hass, lambda: repairs(hass), "the repair")
 
 
-@pytest.mark.parametrize(("chart_image", "named"), [(True, False), (False, True)])
-async def test_our_own_chart_names_no_count(
-    hass: HomeAssistant, home: LiveServer, chart_image: bool, named: bool
+@pytest.mark.parametrize(
+    "metadata",
+    [{"labels": FLUX}, {"annotations": {"meta.helm.sh/release-name": "home"}}],
+)
+async def test_a_count_that_nobody_signed_is_no_tools(
+    hass: HomeAssistant, home: LiveServer, metadata: dict[str, Any]
 ) -> None:
-    """The API server keeps no writer of a count that was only ever scaled: its own Helm was none."""
-    annotations = {
-        "meta.helm.sh/release-name": "home",
-        **({f"{PREFIX}chart-image": OLD} if chart_image else {}),
-    }
-    home.put("deployments", "kitchen", "fridge", metadata={"annotations": annotations})
+    """The API server keeps no writer of a count that was only ever scaled: whose manifest names none did not."""
+    home.put("deployments", "kitchen", "fridge", metadata=metadata)
     entry = entry_for(home)
     await set_up(hass, entry)
     await call(hass, "switch.turn_off", f"{FRIDGE}/power")
@@ -257,7 +256,7 @@ async def test_our_own_chart_names_no_count(
     home.scale("deployments", "kitchen", "fridge", 2)
     await until(hass, lambda: state(hass, f"{FRIDGE}/power") == "on", "on")
     await settled(hass, entry)
-    assert bool(repairs(hass)) is named
+    assert repairs(hass) == []
 
 
 async def test_an_autoscalers_limit_is_watched(

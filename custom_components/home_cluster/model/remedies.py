@@ -95,17 +95,17 @@ def who_undid(
     """Return who set a field back.
 
     `scaler` is the autoscaler's name and the kind of what made it; it `scales` if the field is its own
-    to set. The writer that the API server names is believed before labels are. None where only a
-    person can be meant.
+    to set. No writer is kept of a count that no manifest ever named: it came by the subresource `scale`,
+    so from an autoscaler or a person. The writer that the API server names is believed before labels
+    are. None where only a person can be meant.
     """
+    if writer is None:
+        if not scales:
+            return None
+        writer = Writer(_CONTROLLERS)
     manager = manager_of(record)
     told = _BY_TOOL[manager.tool] if manager is not None else None
     name = _plain(manager.name) if manager is not None else ""
-    if writer is None and scales:
-        # No writer is kept of a count that no manifest ever named.
-        writer = Writer(_CONTROLLERS)
-    if writer is None:
-        return None if told is None else Undoer(told, name)
     word = writer.manager.lower()
     if word == _CONTROLLERS and scaler is not None:
         by = By.KEDA if scaler[1] == _SCALED_OBJECT else By.AUTOSCALER
