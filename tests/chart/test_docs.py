@@ -74,13 +74,6 @@ def test_the_readme_says_of_every_preset_whether_its_program_was_seen_running() 
     assert seen == set(PROGRAMS)
 
 
-def test_links_lead_somewhere() -> None:
-    for page in (README, PAGE):
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-            if not target.startswith("http"):
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
 def test_every_value_has_a_default_or_is_nobodys() -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())
