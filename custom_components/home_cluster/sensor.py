@@ -132,7 +132,8 @@ SENSORS: Final[tuple[HomeClusterSensorDescription[Any], ...]] = (
         key="restarts",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        state_class=SensorStateClass.TOTAL_INCREASING,
+        # With a pod that is replaced its share goes: no total of all time, whose dips Home Assistant warns of.
+        state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda view: view.restarts,
     ),
     HomeClusterSensorDescription(

@@ -8,6 +8,7 @@ from custom_components.home_cluster import async_remove_config_entry_device, jud
 from custom_components.home_cluster.model.situation import Situation
 from custom_components.home_cluster.model.view import workload_view
 from custom_components.home_cluster.model.views import WorkloadView
+from homeassistant.components.sensor import SensorStateClass
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
@@ -22,13 +23,14 @@ from tests.integration.cluster_home import (
     States,
     attributes,
     device,
+    enable,
     entity_id,
     entry_for,
     set_up,
     state,
     until,
 )
-from tests.integration.live_server import PREFIX, LiveServer
+from tests.integration.live_server import PREFIX, LiveServer, pod_status
 
 FRIDGE = "deployment/kitchen/fridge"
 
@@ -220,6 +222,24 @@ async def test_disabled_sensors_tell_what_they_are_for(
     assert state(hass, "cluster//cluster/latency") in ("unknown", None) or float(
         str(state(hass, "cluster//cluster/latency"))
     )
+
+
+async def test_restarts_are_those_of_the_pods_that_there_are(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """A pod that is replaced takes its share along: Home Assistant would warn of a total that becomes less."""
+    enable(hass, "sensor", f"{FRIDGE}/restarts")
+    await set_up(hass, entry_for(home))
+    first, second = (
+        one["metadata"]["name"] for one in home.pods_of("kitchen", "fridge")
+    )
+    for name, count in ((first, 19), (second, 1)):
+        home.put("pods", "kitchen", name, status=pod_status(restarts=count))
+    await until(hass, lambda: state(hass, f"{FRIDGE}/restarts") == "20", "twenty")
+    home.put("pods", "kitchen", second, status=pod_status(restarts=0))
+    await until(hass, lambda: state(hass, f"{FRIDGE}/restarts") == "19", "one less")
+    shown = attributes(hass, f"{FRIDGE}/restarts")
+    assert shown["state_class"] == SensorStateClass.MEASUREMENT
 
 
 async def test_a_workload_that_comes_becomes_a_device_at_once(
