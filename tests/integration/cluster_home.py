@@ -9,7 +9,7 @@ from freezegun.api import real_monotonic
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.home_cluster.const import DOMAIN
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.integration.api_server import METRICS, READ_ALL, READ_UID, UID, Rule
 from tests.integration.live_server import LiveServer
@@ -150,6 +150,7 @@ class States:
         self._hass = hass
         hass.bus.async_listen("state_changed", self._record)
 
+    @callback
     def _record(self, event: Any) -> None:
         new = event.data["new_state"]
         self.seen.append((event.data["entity_id"], new.state if new else "removed"))

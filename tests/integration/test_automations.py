@@ -21,7 +21,7 @@ from homeassistant.components.websocket_api.automation import (
     async_get_conditions_for_target,
     async_get_triggers_for_target,
 )
-from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.core import Context, HomeAssistant, State, callback
 from homeassistant.helpers import (
     area_registry as ar,
     condition as condition_helper,
@@ -61,7 +61,9 @@ class House:
         self.hass = hass
         self.entry = entry
         self.ran: list[dict[str, Any]] = []
-        hass.bus.async_listen("test_ran", lambda event: self.ran.append(event.data))
+        hass.bus.async_listen(
+            "test_ran", callback(lambda event: self.ran.append(event.data))
+        )
 
     def target(self, kind: str, key: str = FRIDGE, entity: str = "status") -> Any:
         """Return a target of a kind that means the device of a key."""

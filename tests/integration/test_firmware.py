@@ -17,7 +17,7 @@ from custom_components.home_cluster import update_checks
 from custom_components.home_cluster.const import DOMAIN
 from custom_components.home_cluster.llm import ADMIN_API
 from custom_components.home_cluster.update_checks import firmware_store
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
@@ -265,7 +265,9 @@ async def listen(
     assert await async_setup_component(hass, "automation", {"automation": [automation]})
     await hass.async_block_till_done()
     heard: list[Any] = []
-    hass.bus.async_listen("heard", lambda event: heard.append(event.data["of"]))
+    hass.bus.async_listen(
+        "heard", callback(lambda event: heard.append(event.data["of"]))
+    )
     return heard
 
 

@@ -15,7 +15,7 @@ from custom_components.home_cluster.diagnostics import (
     async_get_config_entry_diagnostics,
 )
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.integration.api_server import Rule, reader_of
@@ -44,6 +44,7 @@ def removals(hass: HomeAssistant) -> list[str]:
     """Return the list in which each entity that leaves the registry will be found."""
     gone: list[str] = []
 
+    @callback
     def note(event: Event[Any]) -> None:
         if event.data["action"] == "remove":
             gone.append(event.data["entity_id"])

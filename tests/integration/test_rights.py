@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.home_cluster.kube.client import Client
 from custom_components.home_cluster.kube.errors import Unreachable
 from custom_components.home_cluster.kube.schema import Ref
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 from tests.integration.api_server import FOLLOWED, READ_UID, Rule, reader_of
@@ -306,8 +306,11 @@ async def test_controls_that_are_being_tried_are_not_taken_for_lost(
     removed: list[str] = []
     hass.bus.async_listen(
         er.EVENT_ENTITY_REGISTRY_UPDATED,
-        lambda event: (
-            event.data["action"] == "remove" and removed.append(event.data["entity_id"])
+        callback(
+            lambda event: (
+                event.data["action"] == "remove"
+                and removed.append(event.data["entity_id"])
+            )
         ),
     )
     await hass.config_entries.async_unload(entry.entry_id)

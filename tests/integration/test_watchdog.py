@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.home_cluster import guard
 from custom_components.home_cluster.const import DOMAIN
 from custom_components.home_cluster.own import OwnPod
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from tests.integration.api_server import UID
@@ -151,7 +151,11 @@ async def test_it_gives_up_with_a_repair_that_goes_when_it_is_set_anew(
     told: list[str] = []
     hass.bus.async_listen(
         "state_changed",
-        lambda event: told.append(event.data["new_state"].attributes.get("event_type")),
+        callback(
+            lambda event: told.append(
+                event.data["new_state"].attributes.get("event_type")
+            )
+        ),
     )
 
     def given_up() -> bool:
