@@ -12,7 +12,6 @@ import threading
 from typing import Any, Final, override
 
 import aiohttp
-import pytest
 
 from story import home
 from story.automations import Automations
@@ -189,12 +188,6 @@ def inhabited(cluster: Cluster, folder: Path) -> Iterator[Household]:
         cluster.kubectl("delete", "namespace", ZONE, "--wait=false")
         account = str(home.RBAC / "account.yaml")
         cluster.kubectl("delete", "-f", account, "--ignore-not-found")
-
-
-@pytest.fixture(autouse=True)
-def verify_cleanup() -> None:
-    """Let each test talk to the cluster; what listens to the house stays from test to test."""
-    open_sockets()
 
 
 def at_home(

@@ -34,10 +34,7 @@ from .household import (
     deployment,
     inhabited,
     manifest,
-    verify_cleanup,
 )
-
-__all__ = ["verify_cleanup"]
 
 pytestmark = pytest.mark.timeout(300)
 

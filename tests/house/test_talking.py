@@ -16,17 +16,7 @@ from story.witness import Workload
 from testbed.cluster import Cluster
 from testbed.house_flow import walk
 
-from .household import (
-    Content,
-    Household,
-    at_home,
-    deployment,
-    inhabited,
-    manifest,
-    verify_cleanup,
-)
-
-__all__ = ["verify_cleanup"]
+from .household import Content, Household, at_home, deployment, inhabited, manifest
 
 pytestmark = pytest.mark.timeout(300)
 

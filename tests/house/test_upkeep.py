@@ -15,17 +15,7 @@ from testbed.house_socket import HouseError, HouseSocket
 from testbed.layout import REGISTRY
 from testbed.system import wait_until
 
-from .household import (
-    ZONE,
-    Household,
-    at_home,
-    deployment,
-    inhabited,
-    manifest,
-    verify_cleanup,
-)
-
-__all__ = ["verify_cleanup"]
+from .household import ZONE, Household, at_home, deployment, inhabited, manifest
 
 pytestmark = pytest.mark.timeout(400)
 
