@@ -54,9 +54,8 @@ async def _is_installed(stage: Stage, inside: Inside, notes: Notes) -> str:
         f"{old} is installed and {_NEWEST} the newest 1.x, but Home Assistant says {dict(said)}",
     )
 
-    update = inside.entity(home.FRIDGE, "update")
     await stage.pictures.entity(
-        "firmware", inside, update, "Installed version", _NEWEST
+        "firmware", inside, entity["entity_id"], "Installed version", _NEWEST
     )
 
     since = time.time()
