@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import field
 
 from ..schema import Key, Volume
-from .common import Metadata, NodeSelector, Wire, WireRequirement, moment
+from .common import FullMetadata, NodeSelector, Wire, WireRequirement, moment
 
 # Kubernetes, "Well-Known Labels, Annotations and Taints".
 _PROVISIONER: Final = "pv.kubernetes.io/provisioned-by"
@@ -52,12 +52,6 @@ class ClaimReference(Wire):
     name: str = ""
 
 
-class VolumeMetadata(Metadata):
-    """Who a volume is, and who made it."""
-
-    annotations: dict[str, str] | None = None
-
-
 class VolumeSpec(Wire):
     """What a volume is."""
 
@@ -84,7 +78,7 @@ class VolumeSpec(Wire):
 class WireVolume(Wire):
     """A PersistentVolume on the wire."""
 
-    metadata: VolumeMetadata = field(default_factory=VolumeMetadata)
+    metadata: FullMetadata = field(default_factory=FullMetadata)
     spec: VolumeSpec = field(default_factory=VolumeSpec)
 
     def record(self) -> Volume:
