@@ -8,15 +8,21 @@ from pathlib import Path
 import shutil
 import tempfile
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 
 from tools.setup.debian import BROWSER_PACKAGE, find_browser
 
+_NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
+
 
 class BrowserError(Exception):
-    """The browser cannot be used, or a page's script failed."""
+    """The browser cannot be used, or a page or its script failed."""
+
+
+class NetworkChangedError(BrowserError):
+    """Chromium gave up what it was loading, as a network card came or went; opened again it loads."""
 
 
 class Browser:
@@ -27,6 +33,7 @@ class Browser:
         self._size = size
         self._ids = itertools.count(1)
         self._page = ""
+        self._gave_up = False
 
     async def __aenter__(self) -> Self:
         """Start the browser."""
@@ -79,8 +86,21 @@ class Browser:
         shutil.rmtree(self._profile, ignore_errors=True)
 
     async def open(self, url: str) -> None:
-        """Go to a page; it may still be loading when this returns."""
-        await self.send("Page.navigate", {"url": url})
+        """Go to a page; it may still be loading when this returns.
+
+        Raises NetworkChangedError, and BrowserError if there is no such page.
+        """
+        self._gave_up = False
+        answer = await self.send("Page.navigate", {"url": url})
+        if (error := answer.get("errorText")) == _NETWORK_CHANGED:
+            raise NetworkChangedError(f"{url}: {error}")
+        if error:
+            raise BrowserError(f"{url}: {error}")
+
+    def check(self) -> None:
+        """Raise NetworkChangedError if a part of the page was given up since it was opened."""
+        if self._gave_up:
+            raise NetworkChangedError(f"a part of the page: {_NETWORK_CHANGED}")
 
     async def evaluate(self, expression: str) -> Any:
         """Return the value of an expression, of a promise what it becomes.
@@ -134,6 +154,7 @@ class Browser:
         )
         self._page = attached["sessionId"]
         await self.send("Page.enable", {})
+        await self.send("Network.enable", {})
         width, height = self._size
         metrics = {
             "width": width,
@@ -154,6 +175,9 @@ class Browser:
             async with asyncio.timeout(60):
                 async for answer in self._connection:
                     content = answer.json()
+                    if content.get("method") == "Network.loadingFailed":
+                        failure = content["params"]["errorText"]
+                        self._gave_up |= failure == _NETWORK_CHANGED
                     if content.get("id") != number:
                         continue
                     if "error" in content:

@@ -7,7 +7,7 @@ from pathlib import Path
 import time
 from typing import Final, Self, override
 
-from .browser import Browser, BrowserError
+from .browser import Browser, BrowserError, NetworkChangedError
 from .house import House
 
 # Home Assistant's pages are shadow roots within shadow roots: innerText of the body says nothing.
@@ -73,18 +73,30 @@ class Camera(Browser):
     ) -> str:
         """Open a page, wait until it shows all the words, and write a PNG; returns the page's text.
 
-        Raises PictureError if a word does not come: a picture of a spinner is no proof.
+        While a node of the test bed starts or stops, the page is opened again. Raises PictureError
+        if a word does not come: a picture of a spinner is no proof.
         """
-        await self.open(f"{self._house.url}{path}")
-        text = await self.until(showing, timeout=timeout)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                await self.open(f"{self._house.url}{path}")
+                text = await self.until(showing, timeout=timeout)
+                break
+            except NetworkChangedError:
+                if time.monotonic() > deadline:
+                    raise
         into.parent.mkdir(parents=True, exist_ok=True)
         into.write_bytes(await self.picture())
         return text
 
     async def until(self, showing: Sequence[str], *, timeout: float = 30) -> str:
-        """Wait until the page shows all the words; returns its text. Raises PictureError."""
+        """Wait until the page shows all the words; returns its text.
+
+        Raises PictureError, and NetworkChangedError at once, as the words may never come then.
+        """
         deadline = time.monotonic() + timeout
         while True:
+            self.check()
             text = str(await self.evaluate(_VISIBLE_TEXT) or "")
             missing = [word for word in showing if word.lower() not in text.lower()]
             if text and not missing:
