@@ -17,6 +17,7 @@ from .devices import ClusterView, DeviceView
 from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
 from .model.views import NodeView, WorkloadView
+from .wording import words_of
 
 PARALLEL_UPDATES = 0
 
@@ -28,16 +29,18 @@ class HomeClusterBinarySensorDescription[V: DeviceView](
     """A binary sensor."""
 
     value_fn: Callable[[V], bool | None]
-    attributes_fn: Callable[[V], dict[str, Any]] | None = None
+    attributes_fn: Callable[[HomeAssistant, V], dict[str, Any]] | None = None
     always_available: bool = False
 
 
-def _what_is_wrong(view: WorkloadView) -> dict[str, Any]:
+def _what_is_wrong(hass: HomeAssistant, view: WorkloadView) -> dict[str, Any]:
     """Return the words for a problem; what is not known is left out."""
     health = view.health
+    said = words_of(hass, health)
     words = {
-        "message": health.message,
-        "advice": health.advice,
+        "message": said.message,
+        "advice": said.advice,
+        "details": said.details,
         "since": health.since,
         "container": health.container,
         "pod": health.pod,
@@ -116,7 +119,10 @@ class HomeClusterBinarySensor(HomeClusterEntity, BinarySensorEntity):
     entity_description: HomeClusterBinarySensorDescription[Any]
     # Sentences and names of the moment; what they are about is the reason, a sensor with a history.
     _unrecorded_attributes = frozenset(
-        {"message", "advice", "since", "container", "pod", "node", "exit_code"}
+        {
+            *("message", "advice", "details"),
+            *("since", "container", "pod", "node", "exit_code"),
+        }
     )
 
     @property
@@ -134,7 +140,7 @@ class HomeClusterBinarySensor(HomeClusterEntity, BinarySensorEntity):
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         if self.entity_description.attributes_fn is None:
             return None
-        return self.entity_description.attributes_fn(self.device.view)
+        return self.entity_description.attributes_fn(self.hub.hass, self.device.view)
 
     @override
     def _shown(self) -> Any:

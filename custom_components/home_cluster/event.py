@@ -14,6 +14,7 @@ from .entity import HomeClusterDescription, HomeClusterEntity
 from .hub import HomeClusterConfigEntry
 from .model.happenings import Happening, What
 from .model.views import NodeView, WorkloadView
+from .wording import sentence_of
 
 PARALLEL_UPDATES = 0
 
@@ -83,7 +84,7 @@ class HomeClusterEvent(HomeClusterEntity, EventEntity):
         # What listens for happenings passes over those that come with the end of an outage.
         self._changed()
         words = {
-            "message": happening.message,
+            "message": sentence_of(self.hub.hass, happening),
             "pod": happening.pod,
             "container": happening.container,
             "node": happening.node,

@@ -22,6 +22,7 @@ from .rechecks import Rechecks
 from .remember import Remembered
 from .sentences import misuse
 from .watchdog import CAP, Act, Watchdog, ails
+from .wording import words_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Guard(Part):
             _LOGGER.warning("The watchdog could not restart %s: %s", view.name, err)
 
     def _give_up(self, view: WorkloadView, acts: list[datetime]) -> None:
+        said = words_of(self._home.hass, view.health)
         self._tell(view, What.WATCHDOG_GAVE_UP, len(acts))
         ir.async_create_issue(
             self._home.hass,
@@ -184,8 +186,8 @@ class Guard(Part):
             translation_placeholders={
                 "device": view.name,
                 "times": str(len(acts)),
-                "message": view.health.message,
-                "advice": view.health.advice,
+                "message": said.message,
+                "advice": said.advice,
             },
         )
 
@@ -195,7 +197,12 @@ class Guard(Part):
         )
 
     def _tell(self, view: WorkloadView, what: What, count: int) -> None:
-        words = Happening(what=what, message=view.health.message, count=count)
+        words = Happening(
+            what=what,
+            message=view.health.message,
+            reason=view.health.reason,
+            count=count,
+        )
         self._home.chronicle.tell(key_of(view.ref), words)
 
     def _name(self, ref: Ref) -> str:

@@ -29,6 +29,7 @@ from .model.views import Control, Health, WorkloadView
 from .rights import ROLLING, Rights, history_right, patch_right
 from .roster import Roster
 from .sentences import INSTALL, ROLL_BACK, gone, in_words, misuse, unreachable
+from .wording import Words, words_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ class Installer:
         if failure is not None:
             self._failures.setdefault(ref, set()).add(image)
             undone = await self._undo(view) if self._undoes else None
-            raise _failed(view, image, failure, undone)
+            raise _failed(view, image, self._words(failure), undone)
 
     async def _bring_back(
         self, view: WorkloadView, revision: Revision, image: str
@@ -241,7 +242,7 @@ class Installer:
             view, ROLL_BACK, lambda: bring_back(client, ref, revision)
         )
         if failure is not None:
-            raise _failed(view, image, failure, None)
+            raise _failed(view, image, self._words(failure), None)
 
     async def _change(
         self, view: WorkloadView, action: str, change: Callable[[], Awaitable[Record]]
@@ -333,6 +334,9 @@ class Installer:
         finally:
             unsubscribe()
 
+    def _words(self, failure: Health) -> Words:
+        return words_of(self._home.hass, failure)
+
     def _wake(self, ref: Ref) -> None:
         self._home.roster.wake(key_of(ref))
 
@@ -347,7 +351,7 @@ async def _wait(changed: asyncio.Event, until: datetime) -> None:
 
 
 def _failed(
-    view: WorkloadView, image: str, why: Health, undone: bool | None
+    view: WorkloadView, image: str, why: Words, undone: bool | None
 ) -> HomeAssistantError:
     """Return the error that names why an image does not run, and what became of the device."""
     end = {None: "", True: "_undone", False: "_not_undone"}[undone]
@@ -360,6 +364,6 @@ def _failed(
             "before": parse_image(view.image).version,
             "reason": why.reason,
             "message": why.message,
-            "advice": why.advice,
+            "advice": f"{why.advice} ({why.details})" if why.details else why.advice,
         },
     )

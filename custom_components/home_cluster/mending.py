@@ -24,6 +24,7 @@ from .model.situation import Situation, condition, is_over
 from .model.views import Reason, WorkloadView
 from .parts import Part
 from .rights import DELETE, Rights
+from .wording import sentence_of
 
 STUCK_POD: Final = "stuck_pod"
 WEDGED: Final = "wedged_rollout"
@@ -169,7 +170,8 @@ class Mending(Part):
             and self._may_roll_back(view.ref)
         ):
             about = {DATA_KEY: device.key}
-            words = {"device": view.name, "image": view.image, "why": health.message}
+            why = sentence_of(self._hass, health)
+            words = {"device": view.name, "image": view.image, "why": why}
             self._tell(issue, WEDGED, about, words)
         else:
             self._withdraw(issue)

@@ -37,6 +37,7 @@ from .aims import entities_of, volumes_of
 from .const import NEARLY_FULL
 from .model.happenings import AT_REST, BAD, GOOD, What
 from .model.views import WorkloadView
+from .wording import words_of
 
 CONF_THRESHOLD: Final = "threshold"
 
@@ -315,10 +316,12 @@ def _words(hass: HomeAssistant, entity_id: str) -> dict[str, Any]:
     words: dict[str, Any] = {"device_id": entry.device_id}
     view = device.view
     if isinstance(view, WorkloadView):
+        said = words_of(hass, view.health)
         words |= {
             "device": view.name,
-            "message": view.health.message,
-            "advice": view.health.advice,
+            "message": said.message,
+            "advice": said.advice,
+            "details": said.details,
             "reason": view.health.reason.value,
         }
     return words

@@ -1,4 +1,4 @@
-"""Step 24: a device shows a handful of entities, and all words are there in ten languages."""
+"""Step 24: a device shows a handful of entities, and says all in ten languages."""
 
 from typing import Any, Final
 
@@ -6,7 +6,9 @@ from story import home
 from story.inside import Inside
 from story.notes import Notes, demand
 from story.stage import Stage
+from story.witness import Workload
 
+from .parts import device_manifest
 from .step import Step
 
 _LANGUAGES: Final = ("de", "es", "fr", "it", "nl", "pl", "pt-BR", "sv", "zh-Hans")
@@ -56,7 +58,7 @@ async def _speaks(
 
 
 async def _in_german(stage: Stage, notes: Notes) -> None:
-    """In a house whose language is German the entities have German names."""
+    """In a house whose language is German the entities have German names, and problems German words."""
     german = stage.inside("german", language="de")
     await german.start()
     try:
@@ -68,8 +70,46 @@ async def _in_german(stage: Stage, notes: Notes) -> None:
         await stage.pictures.device(
             "german", german, home.FRIDGE, "Läuft", "Neu starten", language="de"
         )
+        await _what_is_wrong(stage, german, notes)
     finally:
         await german.stop()
+
+
+async def _what_is_wrong(stage: Stage, german: Inside, notes: Notes) -> None:
+    """A device that no node fits says so; the exact words stay in English."""
+    mixer = Workload("Deployment", "kitchen", "mixer")
+    words = ("on", "removed", "unavailable", "unknown")
+    with stage.window("no node fits", *words, of=mixer.path, settle=30):
+        await stage.apply(
+            [device_manifest("mixer", pod={"nodeSelector": {"room": "attic"}})]
+        )
+        try:
+            notes.did("deployed the mixer, for a node that there is not")
+            await german.until_said(mixer, "problem", "on", timeout=60)
+            said = german.attributes(mixer, "problem")
+            pods = await stage.witness.pods(mixer)
+        finally:
+            await stage.witness.delete(mixer)
+        await _until_gone(stage, mixer)
+    told = f"{said.get('message')} {said.get('advice')}"
+    notes.ha(f"{told} ({said.get('details')})")
+    notes.witness(f"ready pods of the mixer: {sum(pod.ready for pod in pods)}")
+    demand(
+        told
+        == "Kein Knoten ist der richtige. Prüfe, auf welchen Knoten es laufen darf."
+        and said.get("details"),
+        f"in a German house it is told so: {dict(said)}",
+    )
+
+
+async def _until_gone(stage: Stage, workload: Workload) -> None:
+    """Wait until no house has a device of it any more."""
+    for inside in stage.insides:
+
+        async def away(inside: Inside = inside) -> bool:
+            return workload.path not in await inside.devices()
+
+        await inside.until(f"{workload.path} is gone", away, timeout=30)
 
 
 async def _words(inside: Inside, language: str) -> dict[str, str]:

@@ -324,4 +324,14 @@ from .entity import HomeClusterEntity
 HomeClusterEntity.entity_registry_enabled_default = property(lambda self: True)
 """,
     ),
+    Sabotage(
+        "every house is told in English",
+        (24,),
+        "24. ",
+        "in a German house it is told so",
+        """
+from . import wording
+wording.LANGUAGES = frozenset()
+""",
+    ),
 )

@@ -249,6 +249,22 @@ async def test_an_image_that_does_not_run_is_named_and_undone(
     assert shown(hass, key) == ("on", "v1.0.0", "v1.2.0")
 
 
+async def test_a_german_house_is_told_of_a_bad_image_in_german(
+    hass: HomeAssistant, home: RollingServer, registry: FakeRegistry
+) -> None:
+    """With what exactly it was, in English, for whoever has to look it up."""
+    hass.config.language = "de"
+    await connected(hass, home, registry)
+    home.bad.add(f"{registry.name}/home/fridge:v1.2.0")
+    with pytest.raises(HomeAssistantError) as error:
+        await install(hass)
+    words = error.value.translation_placeholders
+    assert words is not None
+    assert words["message"].startswith("Das Image gibt es nicht (")
+    assert words["advice"].startswith("Prüfe den Namen und die Version des Images. (")
+    assert f"{registry.name}/home/fridge:v1.2.0" in words["advice"]
+
+
 async def listen(
     hass: HomeAssistant, entry: MockConfigEntry, trigger: str
 ) -> list[Any]:

@@ -29,6 +29,7 @@ from custom_components.home_cluster.volumes import (
     VOLUME_DISK,
     VOLUME_USED,
 )
+from custom_components.home_cluster.wording import LANGUAGES
 
 HERE = Path(__file__).parents[2] / "custom_components" / "home_cluster"
 EN: dict[str, Any] = json.loads((HERE / "translations" / "en.json").read_text())
@@ -105,6 +106,20 @@ def test_states_of_enums_have_texts() -> None:
     assert set(sensors["status"]["state"]) == {status.value for status in Status}
     assert set(sensors["reason"]["state"]) == {reason.value for reason in Reason}
     assert set(ICONS["entity"]["sensor"]["status"]["state"]) <= set(Status)
+
+
+def test_reasons_have_their_advice() -> None:
+    """But for none."""
+    problem = EN["entity"]["binary_sensor"]["problem"]
+    assert set(problem["state_attributes"]["advice"]["state"]) == {
+        reason.value for reason in Reason if reason is not Reason.NONE
+    }
+
+
+def test_every_translation_is_used_in_sentences() -> None:
+    """A house that speaks one of them is told what is wrong in it."""
+    files = {path.stem for path in (HERE / "translations").glob("*.json")}
+    assert files - {"en"} == LANGUAGES
 
 
 def test_happenings_have_texts_and_icons() -> None:

@@ -39,10 +39,14 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """Something that happened, in a plain sentence; `count` is how often so far, where that is known."""
+    """Something that happened, in a plain English sentence.
+
+    `reason` is that of the problem that came with it, `count` how often so far, where that is known.
+    """
 
     what: str
     message: str = ""
+    reason: Reason = Reason.NONE
     pod: str = ""
     container: str = ""
     node: str = ""
@@ -256,6 +260,7 @@ def _of(health: Health, what: What) -> Happening:
     return Happening(
         what=what,
         message=health.message,
+        reason=health.reason,
         pod=health.pod,
         container=health.container,
         node=health.node,

@@ -29,6 +29,7 @@ from ..const import DOMAIN
 from ..exposure import Known, entity_of, known_devices
 from ..hub import Hub
 from ..names import fold, longest_named, ways_to_say
+from ..wording import ADVICE, SENTENCES
 from .answers import about_all, about_firmware, about_one, where, which
 from .de import GERMAN
 from .en import ENGLISH
@@ -174,7 +175,7 @@ class Voice:
         known = self._known()
         named_ids = set(longest_named(text, self._devices))
         if topic is Topic.ALL:
-            reasons = await self._reasons(language)
+            reasons = await self._by_reason(language, SENTENCES)
             return about_all(language, reasons, self._hubs(), self._there(text, known))
         exposed = [one for one in known if one.exposed]
         if topic is Topic.FIRMWARE and not named_ids:
@@ -192,8 +193,9 @@ class Voice:
             return await self._restart(language, named[0], heard)
         if topic is Topic.NODE:
             return " ".join(where(language, one) for one in named)
-        reasons = await self._reasons(language)
-        return " ".join(about_one(language, reasons, one) for one in named)
+        reasons = await self._by_reason(language, SENTENCES)
+        advice = await self._by_reason(language, ADVICE)
+        return " ".join(about_one(language, reasons, advice, one) for one in named)
 
     def _meant(
         self, text: str, heard: ConversationInput, named: list[Known]
@@ -258,12 +260,11 @@ class Voice:
             return str(err)
         return texts[key].format(**(err.translation_placeholders or {}))
 
-    async def _reasons(self, language: Language) -> dict[str, str]:
-        """Return the sentence of each reason, as the sensor shows it."""
+    async def _by_reason(self, language: Language, start: str) -> dict[str, str]:
+        """Return the texts whose keys start so, by the reason."""
         texts = await async_get_translations(
             self._hass, language.code, "entity", [DOMAIN]
         )
-        start = f"component.{DOMAIN}.entity.sensor.reason.state."
         return {
             key.removeprefix(start): text
             for key, text in texts.items()

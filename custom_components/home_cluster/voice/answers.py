@@ -64,7 +64,12 @@ def _all_well(language: Language, named: Sequence[Known]) -> str:
     return language.all_well.format(count=len(named))
 
 
-def about_one(language: Language, reasons: Mapping[str, str], device: Known) -> str:
+def about_one(
+    language: Language,
+    reasons: Mapping[str, str],
+    advice: Mapping[str, str],
+    device: Known,
+) -> str:
     """Answer how a device is, and if it has a problem, why and what to do."""
     if not device.current:
         return language.not_heard.format(device=device.name)
@@ -75,8 +80,8 @@ def about_one(language: Language, reasons: Mapping[str, str], device: Known) -> 
             said.append(language.because.format(reason=reason))
         if health.reason is Reason.NODE_LOST and health.node:
             said.append(language.on_node.format(node=health.node))
-        if advice := language.advice.get(health.reason):
-            said.append(advice)
+        if what_to_do := advice.get(health.reason):
+            said.append(what_to_do)
     elif health.status is Status.RUNNING:
         said.append(language.no_problem)
     return " ".join(said)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..model.views import Reason, Status
+from ..model.views import Status
 from .language import Language, Topic
 
 _THE: Final = "[der|die|das|den|dem|mein|meine|meinen|meinem|unser|unsere|unseren]"
@@ -61,36 +61,6 @@ GERMAN: Final = Language(
         Status.IDLE: "{device} wartet auf den nächsten Lauf.",
         Status.COMPLETED: "{device} ist mit der Arbeit fertig.",
         Status.UNKNOWN: "Ich weiß gerade nicht, wie es um {device} steht: Der Knoten meldet sich nicht.",
-    },
-    advice={
-        Reason.CRASH_LOOP: "Warum, steht im Protokoll.",
-        Reason.OOM_KILLED: "Mehr Arbeitsspeicher würde helfen.",
-        Reason.IMAGE_NOT_FOUND: "Prüfe den Namen und die Version des Images.",
-        Reason.IMAGE_PULL_DENIED: "Prüfe das Passwort für die Registry des Images.",
-        Reason.IMAGE_WRONG_ARCHITECTURE: "Wähle ein Image für den Prozessor des Knotens.",
-        Reason.CONFIG_MISSING: "Lege die genannte Konfiguration an oder berichtige ihren Namen.",
-        Reason.CANNOT_RUN: "Prüfe den Befehl und das Image.",
-        Reason.INIT_FAILED: "Warum, steht im Protokoll des Init-Containers.",
-        Reason.NO_ROOM_CPU: "Schalte etwas anderes aus oder fordere weniger CPU an.",
-        Reason.NO_ROOM_MEMORY: "Schalte etwas anderes aus oder fordere weniger Speicher an.",
-        Reason.NO_MATCHING_NODE: "Prüfe, auf welchen Knoten es laufen darf.",
-        Reason.NODE_TAINTED: "Prüfe, was es von den Knoten fernhält.",
-        Reason.PORT_IN_USE: "Mache den Port frei oder wähle einen anderen.",
-        Reason.VOLUME_PENDING: "Prüfe die Speicherklasse.",
-        Reason.VOLUME_ON_LOST_NODE: "Hole den Knoten zurück, auf dem die Daten liegen.",
-        Reason.READINESS_FAILING: "Vielleicht steht im Protokoll, worauf es wartet.",
-        Reason.LIVENESS_RESTARTS: "Vielleicht steht im Protokoll, warum es hängt.",
-        Reason.NODE_LOST: "Prüfe Strom und Netzwerk des Knotens.",
-        Reason.EVICTED: "Schaffe Platz auf dem Knoten.",
-        Reason.QUOTA: "Erhöhe das Kontingent oder schalte etwas anderes aus.",
-        Reason.DEADLINE_EXCEEDED: "Finde heraus, worauf es wartet.",
-        Reason.STUCK_TERMINATING: "Prüfe den Knoten.",
-        Reason.JOB_FAILED: "Warum, steht im Protokoll.",
-        Reason.SERVED_ENTITIES_UNAVAILABLE: "Vielleicht steht im Protokoll, warum.",
-        Reason.AUTOSCALER_BLIND: "Prüfe den Metrics-Server.",
-        Reason.DEVICE_IN_USE: "Schalte aus, was die Hardware sonst benutzt, oder stecke sie ein.",
-        Reason.NFS_UNREACHABLE: "Prüfe den Server, auf dem die Dateien liegen.",
-        Reason.UNDONE_BY_OWNER: "Ändere es dort, wo es verwaltet wird, oder lass es dort ausnehmen.",
     },
     and_="und",
     all_well="Ja, alle {count} Geräte laufen.",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..model.views import Reason, Status
+from ..model.views import Status
 from .language import Language, Topic
 
 _THE: Final = "[the|my|our]"
@@ -56,36 +56,6 @@ ENGLISH: Final = Language(
         Status.IDLE: "{device} is waiting for its next run.",
         Status.COMPLETED: "{device} has finished its work.",
         Status.UNKNOWN: "I do not know at the moment how {device} is: its node does not answer.",
-    },
-    advice={
-        Reason.CRASH_LOOP: "Its log says why.",
-        Reason.OOM_KILLED: "Give it more memory.",
-        Reason.IMAGE_NOT_FOUND: "Check the name and the version of its image.",
-        Reason.IMAGE_PULL_DENIED: "Check the password of its image's registry.",
-        Reason.IMAGE_WRONG_ARCHITECTURE: "Choose an image for the processor of its node.",
-        Reason.CONFIG_MISSING: "Create the configuration that it names, or correct the name.",
-        Reason.CANNOT_RUN: "Check its command and its image.",
-        Reason.INIT_FAILED: "The log of its init container says why.",
-        Reason.NO_ROOM_CPU: "Switch something off, or ask for less CPU.",
-        Reason.NO_ROOM_MEMORY: "Switch something off, or ask for less memory.",
-        Reason.NO_MATCHING_NODE: "Check which nodes it may run on.",
-        Reason.NODE_TAINTED: "Check what keeps it away from the nodes.",
-        Reason.PORT_IN_USE: "Free the port, or choose another one.",
-        Reason.VOLUME_PENDING: "Check its storage class.",
-        Reason.VOLUME_ON_LOST_NODE: "Bring back the node that holds its storage.",
-        Reason.READINESS_FAILING: "Its log may say what it waits for.",
-        Reason.LIVENESS_RESTARTS: "Its log may say why it hangs.",
-        Reason.NODE_LOST: "Check the power and the network of the node.",
-        Reason.EVICTED: "Make room on its node.",
-        Reason.QUOTA: "Raise the quota, or switch something off.",
-        Reason.DEADLINE_EXCEEDED: "Find out what it waits for.",
-        Reason.STUCK_TERMINATING: "Check its node.",
-        Reason.JOB_FAILED: "Its log says why.",
-        Reason.SERVED_ENTITIES_UNAVAILABLE: "Its log may say why.",
-        Reason.AUTOSCALER_BLIND: "Check the metrics server.",
-        Reason.DEVICE_IN_USE: "Switch off what else uses the hardware, or plug it in.",
-        Reason.NFS_UNREACHABLE: "Check the server that holds its files.",
-        Reason.UNDONE_BY_OWNER: "Change it where it is kept, or have that leave it alone.",
     },
     and_="and",
     all_well="Yes, all {count} devices are running.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..model.views import Reason, Status
+from ..model.views import Status
 
 # Stand for the names there are.
 DEVICE: Final = "<device>"
@@ -27,14 +27,12 @@ class Language:
     """One language.
 
     `sentences` are templates of hassil in which `<device>` and `<area>` stand for names; in answers
-    the names in braces are filled in. `advice` says what to do about a reason; a reason without one
-    is told without advice.
+    the names in braces are filled in.
     """
 
     code: str
     sentences: Mapping[Topic, Sequence[str]]
     status: Mapping[Status, str]
-    advice: Mapping[Reason, str]
     and_: str
     # About all devices.
     all_well: str

@@ -87,7 +87,8 @@ def test_a_lost_node_is_named() -> None:
         reason=Reason.NODE_LOST,
         node="pi-attic",
     )
-    assert about_one(ENGLISH, REASONS, device) == (
+    advice = {"node_lost": "Check the power and the network of the node."}
+    assert about_one(ENGLISH, REASONS, advice, device) == (
         "A is failing. Its node is lost. Its node is pi-attic. "
         "Check the power and the network of the node."
     )
@@ -96,7 +97,7 @@ def test_a_lost_node_is_named() -> None:
 def test_a_node_that_may_only_flicker_is_no_problem() -> None:
     """It is not known yet."""
     device = known("A", status=Status.UNKNOWN, problem=None)
-    assert about_one(ENGLISH, REASONS, device) == (
+    assert about_one(ENGLISH, REASONS, {}, device) == (
         "I do not know at the moment how A is: its node does not answer."
     )
 
