@@ -17,12 +17,13 @@ from .boots import Boots, reboot_told
 from .chronicle import Chronicle
 from .commands import Answers, Commands
 from .const import CONF_MODE, CONF_NAMESPACES
-from .devices import CLUSTER, ClusterView, Device, Devices, DeviceView, key_of, ref_of
+from .devices import Device, Devices, key_of, ref_of
 from .digest import Digest
 from .firmware import Firmware
 from .flailing import Flailing
 from .guard import Guard
 from .judge import Judge
+from .keeping import Keeper, pods_key
 from .kube.client import Client
 from .kube.cluster import Cluster, LinkState
 from .kube.schema import Event, Key, Kind, Pod, Ref
@@ -141,10 +142,15 @@ class Hub:
             self.guard,
             self.firmware,
         )
+        self._keeper = Keeper(
+            self,
+            self._devices,
+            self._removal,
+            self._oversight,
+            parts=self._parts,
+            expires=self._expires,
+        )
         self._begun = False
-        self._problems: dict[str, str] = {}
-        self._failed: set[Ref] = set()
-        self._told: set[tuple[Ref, str]] = set()
         self.cluster: Cluster
         self.index: Index
         self.digest: Digest
@@ -257,7 +263,7 @@ class Hub:
 
     def listen_pods(self, ref: Ref, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call the listener at every change of the workload or its pods, until told to stop."""
-        return self.roster.listen(_pods_key(ref), listener)
+        return self.roster.listen(pods_key(ref), listener)
 
     @property
     def own_pod(self) -> OwnPod | None:
@@ -272,8 +278,8 @@ class Hub:
     def touch(self, ref: Ref) -> None:
         """Look at a device again and write what is different, before this returns."""
         self.digest.drop(ref)
-        self._look(ref, False)
-        self._refresh_cluster()
+        self._keeper.look(ref, False)
+        self._keeper.look_at_cluster()
 
     # Life.
 
@@ -312,9 +318,9 @@ class Hub:
         self.digest = Digest(
             self.hass.loop,
             self.index,
-            self._look,
+            self._keeper.look,
             self._on_told,
-            self._refresh_cluster,
+            self._keeper.look_at_cluster,
         )
         try:
             await self.cluster.start()
@@ -364,14 +370,12 @@ class Hub:
 
     async def _begin(self, kinds: Mapping[Kind, tuple[str, ...] | None]) -> None:
         """Make devices of what was read."""
-        name = self.entry.title
-        device = self._devices.add_cluster(name, self.cluster.version)
-        self.roster.admit(Device(CLUSTER, device, ClusterView()))
+        self._keeper.begin()
         self.link.begin()
         self._begun = True
         self.digest.take({kind: tuple(self.cluster.store(kind)) for kind in kinds})
         await self.digest.settled()
-        self._refresh_cluster()
+        self._keeper.look_at_cluster()
         self._removal.clear_out()
 
     def is_chosen(self, ref: Ref) -> bool:
@@ -405,32 +409,15 @@ class Hub:
         if self._begun:
             self.digest.take(changes)
 
-    def _fail(self, ref: Ref) -> None:
-        """Show nothing of a device rather than something old, and say why, once."""
-        if ref not in self._failed:
-            self._failed.add(ref)
-            _LOGGER.exception("Unexpected error about %s", key_of(ref))
-        device = self.roster.devices.get(key_of(ref))
-        if device is not None and device.present:
-            device.present = False
-            self.roster.wake(device.key)
-
     @callback
     def _due(self, refs: Iterable[Ref]) -> None:
         self.digest.mark(refs)
 
     def _wake_all(self) -> None:
         """Have every device looked at and written, the cluster's first."""
-        self._refresh_cluster(force=True)
+        self._keeper.look_at_cluster(force=True)
         refs = (ref_of(key) for key in tuple(self.roster.devices))
         self.digest.mark((ref for ref in refs if ref is not None), force=True)
-
-    def _look(self, ref: Ref, force: bool) -> None:
-        try:
-            self._refresh(ref, force=force)
-        except Exception:  # noqa: BLE001
-            # One device that we fail to judge must not take the others with it.
-            self._fail(ref)
 
     @callback
     def _rights_changed(self) -> None:
@@ -441,79 +428,6 @@ class Hub:
         # What may not be read any more is not known any more.
         self._wake_all()
 
-    def _refresh(self, ref: Ref, *, force: bool) -> None:
-        """Make one device's view anew; add, write or miss it."""
-        key = key_of(ref)
-        device = self.roster.devices.get(key)
-        record = self.cluster.store(ref.kind).get(ref.key)
-        if record is None:
-            if device is not None:
-                self._removal.miss(ref)
-                if force:
-                    self.roster.wake(key)
-            return
-        self._removal.found(ref)
-        now = dt_util.utcnow()
-        view: WorkloadView | NodeView | None
-        if ref.kind is Kind.NODE:
-            view = self.judge.node(ref, record, now)
-        elif self.is_chosen(ref):
-            known = device.view if device is not None else None
-            before = known.health if isinstance(known, WorkloadView) else None
-            self.roster.wake(_pods_key(ref))
-            view = self.judge.workload(ref, record, before, now)
-        elif device is not None:
-            self.remove(key)
-            return
-        else:
-            return
-        if view is None:
-            return
-        if device is None:
-            self._admit(key, view)
-            return
-        old = device.view
-        present = self.rights.scope.follows(ref.kind, ref.namespace)
-        if view == old and device.present is present and not force:
-            return
-        device.view = view
-        device.present = present
-        if _described(view) != _described(old):
-            device.entry = self._register(view)
-        if view != old:
-            self.roster.refit(device)
-            if _autoscaler(view) not in (None, _autoscaler(old)):
-                # Whether its limits may be set has to be tried.
-                self._oversight.soon()
-        self._note_problem(key, view)
-        self._seen(device, old)
-        self.roster.wake(key)
-
-    def _admit(self, key: str, view: WorkloadView | NodeView) -> None:
-        """Make a device of something new."""
-        device = Device(key, self._register(view), view)
-        self.roster.admit(device)
-        self._note_problem(key, view)
-        self._seen(device, None)
-        if isinstance(view, WorkloadView):
-            self.rights.add_place(view.ref.namespace)
-        self._oversight.soon()
-
-    def _register(self, view: WorkloadView | NodeView) -> dr.DeviceEntry:
-        if isinstance(view, NodeView):
-            return self._devices.add_node(view)
-        for hint in view.hints.dropped:
-            if (view.ref, hint) not in self._told:
-                self._told.add((view.ref, hint))
-                _LOGGER.warning("A hint of %s is ignored: %s", key_of(view.ref), hint)
-        return self._devices.add_workload(view)
-
-    def _note_problem(self, key: str, view: WorkloadView | NodeView) -> None:
-        if isinstance(view, WorkloadView) and view.health.problem:
-            self._problems[key] = view.name
-        else:
-            self._problems.pop(key, None)
-
     def _situation(self, ref: Ref) -> Situation | None:
         return self.index.situation(ref, dt_util.utcnow())
 
@@ -521,33 +435,10 @@ class Hub:
         for part in self._parts:
             part.told(ref, event)
 
-    def _seen(self, device: Device, old: DeviceView | None) -> None:
-        for part in self._parts:
-            part.seen(device, old)
-
     def _expires(self) -> datetime | None:
         """Return when the credential in use ends, None if it does not say."""
         end = self.client.expires
         return None if end is None else dt_util.utc_from_timestamp(end)
-
-    def _refresh_cluster(self, *, force: bool = False) -> None:
-        device = self.roster.devices[CLUSTER]
-        view = ClusterView(
-            reachable=self.available,
-            version=self.cluster.version,
-            latency=self.cluster.latency,
-            workloads=tuple(sorted(self._problems.values())),
-            credential_expires=self._expires(),
-        )
-        if view != device.view or force:
-            if (
-                isinstance(device.view, ClusterView)
-                and view.version != device.view.version
-            ):
-                device.entry = self._devices.add_cluster(self.entry.title, view.version)
-            device.view = view
-            self.roster.refit(device)
-            self.roster.wake(CLUSTER)
 
     # What goes.
 
@@ -562,36 +453,14 @@ class Hub:
     @callback
     def removed(self) -> None:
         """A device was removed; the cluster's own may show something else."""
-        self._refresh_cluster()
+        self._keeper.look_at_cluster()
 
     @callback
     def remove(self, key: str) -> None:
         """Remove a device with all that is known of it."""
-        self._problems.pop(key, None)
         if (ref := ref_of(key)) is not None:
             self._rechecks.set(ref, None)
             self.answers.drop(ref)
-        self.roster.dismiss(key)
-        self._devices.remove(key)
+        self._keeper.forget(key)
         for part in self._parts:
             part.gone(key)
-
-
-def _pods_key(ref: Ref) -> str:
-    return f"{key_of(ref)}/pods"
-
-
-def _autoscaler(view: object) -> str | None:
-    """Return the name of the autoscaler of a workload that has one."""
-    if not isinstance(view, WorkloadView) or view.autoscaler is None:
-        return None
-    return view.autoscaler.name
-
-
-def _described(view: object) -> tuple[Any, ...]:
-    """Return what the device registry shows of a view."""
-    if isinstance(view, WorkloadView):
-        return (view.name, view.version, view.image, view.hints)
-    if isinstance(view, NodeView):
-        return (view.name, view.version, view.architecture, view.os_image)
-    return ()
