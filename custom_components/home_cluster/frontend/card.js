@@ -161,10 +161,11 @@ export class HomeClusterCard extends HTMLElement {
    */
   _problem(hass, device) {
     const said = element("div", { "aria-live": "polite" });
-    const { message, advice } = stateOf(hass, device, "problem")?.attributes ?? {};
+    const { message, advice, details } = stateOf(hass, device, "problem")?.attributes ?? {};
     if (hasProblem(hass, device) && message) {
       const lines = [element("p", { class: "message" }, [String(message)])];
       if (advice) lines.push(element("p", { class: "advice" }, [String(advice)]));
+      if (details) lines.push(element("p", { class: "details", lang: "en" }, [String(details)]));
       said.append(element("div", { class: "problem" }, lines));
     }
     if (this._error) said.append(element("p", { class: "error", role: "alert" }, [this._error]));

@@ -68,7 +68,8 @@ export const STYLE = `
   [data-tone="busy"] .icon { color: var(--info-color, #039be5); }
   .problem { border-inline-start: 3px solid var(--error-color, #db4437); padding-inline-start: 10px; overflow-wrap: anywhere; }
   .problem p { margin: 0 0 4px; }
-  .advice, .error { color: var(--secondary-text-color); }
+  .advice, .details, .error { color: var(--secondary-text-color); }
+  .details { font-size: 0.9em; }
   .actions { display: flex; flex-wrap: wrap; gap: 8px; }
   .actions button { font: inherit; font-size: 0.9em; padding: 6px 12px; border-radius: 16px; border: 1px solid var(--divider-color, #ccc); background: none; color: var(--primary-text-color); cursor: pointer; }
   .actions button:disabled { opacity: 0.5; cursor: default; }

@@ -32,6 +32,20 @@ def test_a_problem_comes_with_its_reason_sentence_and_advice(page: Page) -> None
     ]
 
 
+def test_the_exact_words_stand_below_where_these_are_others(page: Page) -> None:
+    """In English, and marked so for whoever reads aloud."""
+    assert page.run(
+        f"""{HOME}{CARD}
+        break_(set, "Es stürzt ab.", "Lies das Protokoll.");
+        set("binary_sensor.fridge_problem", "on", {{
+            ...hass.states["binary_sensor.fridge_problem"].attributes, details: "It crashes.",
+        }});
+        card.hass = {{...hass}};
+        const said = [...card.shadowRoot.querySelectorAll(".problem p")];
+        return said.map((one) => [one.textContent, one.lang]);"""
+    ) == [["Es stürzt ab.", ""], ["Lies das Protokoll.", ""], ["It crashes.", "en"]]
+
+
 def test_what_pods_say_is_text_and_never_markup(page: Page) -> None:
     """In the sentence, in the log and in names."""
     evil = "<img src=x onerror=window.hacked=1><script>window.hacked=2</script>"
