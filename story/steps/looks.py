@@ -90,7 +90,8 @@ async def _what_is_wrong(stage: Stage, german: Inside, notes: Notes) -> None:
             pods = await stage.witness.pods(mixer)
         finally:
             await stage.witness.delete(mixer)
-        await _until_gone(stage, mixer)
+        for inside in (german, await stage.connected()):
+            await _until_gone(inside, mixer)
     told = f"{said.get('message')} {said.get('advice')}"
     notes.ha(f"{told} ({said.get('details')})")
     notes.witness(f"ready pods of the mixer: {sum(pod.ready for pod in pods)}")
@@ -102,14 +103,13 @@ async def _what_is_wrong(stage: Stage, german: Inside, notes: Notes) -> None:
     )
 
 
-async def _until_gone(stage: Stage, workload: Workload) -> None:
-    """Wait until no house has a device of it any more."""
-    for inside in stage.insides:
+async def _until_gone(inside: Inside, workload: Workload) -> None:
+    """Wait until there is no device of it any more."""
 
-        async def away(inside: Inside = inside) -> bool:
-            return workload.path not in await inside.devices()
+    async def away() -> bool:
+        return workload.path not in await inside.devices()
 
-        await inside.until(f"{workload.path} is gone", away, timeout=30)
+    await inside.until(f"{workload.path} is gone", away, timeout=30)
 
 
 async def _words(inside: Inside, language: str) -> dict[str, str]:
