@@ -68,6 +68,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": ":".join(path)}
 
 
+def end_as_by_ctrl_c() -> None:
+    """Take SIGTERM for Ctrl-C, and Ctrl-C also where it was ignored, as a shell has it in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def run_stages(stages: Sequence[Stage]) -> int:
     """Run every stage, also after one has failed; 0 if all went well, else 1."""
     env = environment()

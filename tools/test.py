@@ -8,7 +8,7 @@ from dataclasses import replace
 import sys
 
 from tools.lint import STAGES as LINT
-from tools.stages import Stage, run_stages, tool
+from tools.stages import Stage, end_as_by_ctrl_c, run_stages, tool
 
 
 def _without_cluster() -> tuple[Stage, ...]:
@@ -61,4 +61,6 @@ if __name__ == "__main__":
         action="store_true",
         help="only what needs no cluster, in under 3 minutes",
     )
-    sys.exit(run_stages(QUICK if parser.parse_args().quick else WHOLE))
+    stages = QUICK if parser.parse_args().quick else WHOLE
+    end_as_by_ctrl_c()
+    sys.exit(run_stages(stages))

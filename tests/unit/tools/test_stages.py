@@ -1,7 +1,9 @@
 """Stages: each is run and told, one after the other or side by side."""
 
 from pathlib import Path
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -95,3 +97,34 @@ def test_of_those_apart_two_run_at_a_time_and_all_are_told(
     assert "beside 3" not in said
     assert said.endswith("stages: 2 passed, 1 failed\n")
     assert stages.INOTIFY.read_text(encoding="utf-8") == "128"
+
+
+def test_whoever_ends_it_ends_its_stages_as_ctrl_c_does(tmp_path: Path) -> None:
+    """Also in the background, where a shell has Ctrl-C ignored: each has time to clean up."""
+    begun, cleaned = tmp_path / "begun", tmp_path / "cleaned"
+    stage = f"""
+import pathlib, time
+try:
+    pathlib.Path({str(begun)!r}).touch()
+    time.sleep(60)
+finally:
+    pathlib.Path({str(cleaned)!r}).touch()
+"""
+    code = f"""
+import signal, sys
+from tools.stages import Stage, end_as_by_ctrl_c, run_stages
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+end_as_by_ctrl_c()
+run_stages([Stage("long", (sys.executable, "-c", {stage!r}), beside=1)])
+"""
+    with subprocess.Popen(
+        python(code),
+        cwd=stages.ROOT,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        process.wait(20)
+    assert cleaned.exists()
