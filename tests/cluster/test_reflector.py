@@ -234,6 +234,8 @@ async def test_what_happens_is_told_in_moments(
         await apart(cluster.api.delete, f"/api/v1/namespaces/{namespace}/pods/fridge")
         await followed.until("Its end", lambda: place in followed.removed, 5)
         await followed.tells(namespace, "fridge")
+        # What is known is told at the end of the turn.
+        await followed.until("The second one", lambda: len(followed.uids[place]) > 1, 5)
         first, second = followed.uids[place]
         assert first != second
         assert followed.cluster.store(Kind.POD)[place[1]].uid == second
