@@ -32,6 +32,14 @@ def notes(folder: Path, values: Values) -> str:
             ["https://ha.home"],
         ),
         (
+            {
+                "homeAssistant": {
+                    "route": {"hosts": ["ha.home"], "gateway": {"name": "web"}}
+                }
+            },
+            ["https://ha.home, or http:// where its Gateway has no certificate"],
+        ),
+        (
             {"homeAssistant": {"service": {"type": "ClusterIP"}}},
             ["port-forward service/home-home-assistant 8123:8123"],
         ),
@@ -47,6 +55,15 @@ def notes(folder: Path, values: Values) -> str:
         (
             {"homeAssistant": {"network": {"mode": "host"}}},
             ["NetworkPolicies do not bind Home Assistant", "set cluster.nodeAddresses"],
+        ),
+        (
+            {
+                "homeAssistant": {
+                    "network": {"mode": "host"},
+                    "ingress": {"host": "ha.home"},
+                }
+            },
+            ["set homeAssistant.proxy.trusted to 10.42.0.0/16 and your nodes"],
         ),
         ({"homeAssistant": {"safeMode": True}}, ["safeMode is on"]),
         (
