@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -49,8 +48,6 @@ from .schedules import Schedules
 from .scope import Scope
 from .serving import Serving
 from .stats import Stats
-
-_LOGGER = logging.getLogger(__package__)
 
 type HomeClusterConfigEntry = ConfigEntry[Hub]
 
