@@ -255,6 +255,7 @@ async def test_an_administrator_has_tools_that_act(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
     """In an API of its own, on all devices, marked as destructive."""
+    home.pods_follow = False
     owner = await hass.auth.async_create_user("Owner")
     hide(hass, FRIDGE)
     found = await api(hass, ADMIN_API, Context(user_id=owner.id))

@@ -216,6 +216,7 @@ async def test_restarts_as_the_one_who_speaks(
     hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry
 ) -> None:
     """By the button: what it refuses is told, in words of the language."""
+    home.pods_follow = False
     context = Context(user_id=None)
     calls = []
     hass.bus.async_listen("call_service", calls.append)
