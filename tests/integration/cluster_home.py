@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+import logging
 import time
 from typing import Any
 
 from freezegun.api import real_monotonic
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.home_cluster.const import DOMAIN
@@ -173,3 +175,14 @@ async def another_fridge(hass: HomeAssistant, home: LiveServer) -> None:
     await until(
         hass, lambda: state(hass, "deployment/garden/cooler/power") == "on", "cooler"
     )
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings and errors, with their loggers; that a busy machine is slow is none."""
+    return [
+        f"{record.name}: {record.getMessage()}"
+        for record in caplog.records
+        if record.levelno >= logging.WARNING
+        and record.name != "asyncio"
+        and "custom integration" not in record.getMessage()
+    ]

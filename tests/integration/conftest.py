@@ -10,7 +10,7 @@ import pytest
 
 # Imported once by name, or Home Assistant finds the test package's own folder of custom components.
 from custom_components.home_cluster import connect
-from custom_components.home_cluster.kube import cluster
+from custom_components.home_cluster.kube import running
 from tests.integration.api_server import READ_ALL, READ_UID, ApiServer
 from tests.integration.cluster_home import EVERYTHING
 from tests.integration.flow_texts import checked_flows
@@ -39,7 +39,7 @@ def quick_denials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def collections_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin to follow without a pause: where the clock stands still it would never be over."""
-    monkeypatch.setattr(cluster, "BETWEEN_STARTS", 0)
+    monkeypatch.setattr(running, "BETWEEN_STARTS", 0)
 
 
 # What a loop in debug mode tells of a client that left before its TLS handshake was over.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from homeassistant.util import dt as dt_util
 from tests.integration.api_server import UID
 from tests.integration.cluster_home import (
     call,
+    complaints,
     device,
     entity_id,
     entry_for,
@@ -526,7 +526,7 @@ async def test_home_assistant_shows_them_all_without_a_complaint(
             if key.startswith(f"{DOMAIN}.") and description
         }
         assert ours == set(keys)
-    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert complaints(caplog) == []
 
 
 @pytest.mark.parametrize("kind", ["device", "area", "floor", "label"])

@@ -1,7 +1,6 @@
 """What happens seldom, in the worst order: nothing is lost, removed or made up."""
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,6 +24,7 @@ from tests.integration.cluster_home import (
     READ_ONLY,
     States,
     call,
+    complaints,
     desired,
     device,
     enable,
@@ -51,17 +51,6 @@ def removals(hass: HomeAssistant) -> list[str]:
 
     hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, note)
     return gone
-
-
-def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the warnings and errors; that a busy machine is slow is none of ours."""
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno >= logging.WARNING
-        and record.name != "asyncio"
-        and "custom integration" not in record.getMessage()
-    ]
 
 
 async def test_platforms_that_load_slowly_lose_no_entity(
@@ -265,7 +254,7 @@ async def test_a_token_that_is_good_again_withdraws_the_question_for_another(
     await set_up(hass, entry)
     home.accounts.clear()
     flows = hass.config_entries.flow
-    with patch("custom_components.home_cluster.kube.cluster.PERSISTENT_SECONDS", 0.5):
+    with patch("custom_components.home_cluster.kube.probe.PERSISTENT_SECONDS", 0.5):
         await home.down()
         await home.up()
         await until(hass, lambda: flows.async_progress_by_handler(DOMAIN), "a flow", 30)
@@ -527,7 +516,7 @@ async def test_a_deleted_namespace_takes_its_devices_and_its_rights_along(
     entry = entry_for(home, mode="namespaces", namespaces=["kitchen"])
     await set_up(hass, entry)
     assert device(hass, entry, FRIDGE)
-    with patch("custom_components.home_cluster.kube.cluster.MANY", 0):
+    with patch("custom_components.home_cluster.kube.gone.MANY", 0):
         home.delete("statefulsets", "kitchen", "jazz")
         await until(
             hass,

@@ -138,7 +138,7 @@ async def test_a_cluster_that_does_not_tell_its_state_is_waited_for(
     entry = entry_for(home)
     with (
         patch("custom_components.home_cluster.hub.SYNC_TIMEOUT", 0.05),
-        patch("custom_components.home_cluster.kube.cluster.Cluster._release"),
+        patch("custom_components.home_cluster.kube.running.Running.start"),
     ):
         await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -164,7 +164,7 @@ async def test_a_token_refused_later_asks_for_a_new_one(
     entry = entry_for(home)
     await set_up(hass, entry)
     home.accounts.clear()
-    with patch("custom_components.home_cluster.kube.cluster.PERSISTENT_SECONDS", 0.5):
+    with patch("custom_components.home_cluster.kube.probe.PERSISTENT_SECONDS", 0.5):
         await home.down()
         await home.up()
         flows = hass.config_entries.flow

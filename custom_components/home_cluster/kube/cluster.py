@@ -7,7 +7,7 @@ cannot be read again for a few seconds.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 import logging
 from random import random as random_number
 import time
@@ -15,35 +15,24 @@ from typing import Any, Final
 
 from .access import Access
 from .client import Client
-from .errors import Forbidden, KubeError, NotFound, Unauthorized
-from .reflector import PERSISTENT_SECONDS, PERSISTENT_TIMES, Phase, Reflector
-from .resources import path
-from .schema import WORKLOAD_KINDS, Key, Kind, Record, Ref
-from .wire import decode_page
+from .errors import KubeError, Unauthorized
+from .gone import Gone
+from .probe import Answer, Probe, Series
+from .reflector import Phase, Reflector
+from .running import START_AGAIN, CreateTask, Running
+from .schema import Key, Kind, Record, Ref
 
 _LOGGER = logging.getLogger(__name__)
 
 GRACE: Final = 3.0
 """How long a collection may be without a stream before the link counts as lost."""
 
-PROBE_TIMEOUT: Final = 3.0
-CHECK_EVERY: Final = 1.0
 PROBE_DELAY_SOON: Final = 1.6
 PROBE_DELAY_LATER: Final = 22.0
 LATER: Final = 300.0
 """While the link is lost the server is probed: often at first, after LATER seconds seldom; up to a quarter is added."""
 
 REVIEW_EVERY: Final = 300.0
-START_AGAIN: Final = 30.0
-
-# What is there for long enough that its end matters by itself; there are fewer than that of them.
-_LASTING: Final = frozenset(WORKLOAD_KINDS) | {Kind.NODE}
-MANY: Final = 10_000
-
-BETWEEN_STARTS: Final = 0.005
-"""Seconds between the beginnings of two collections: all TLS handshakes at once would hold the loop."""
-
-type CreateTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class LinkState(StrEnum):
@@ -53,39 +42,6 @@ class LinkState(StrEnum):
     UP = "up"
     DOWN = "down"
     UNAUTHORIZED = "unauthorized"
-
-
-class _Answer(Enum):
-    """What the server says to the question whether it is ready."""
-
-    READY = auto()
-    REFUSED = auto()
-    UNAUTHORIZED = auto()
-    NONE = auto()
-
-
-class _Series:
-    """Counts how long something has been repeated; `persists` when often and long enough."""
-
-    def __init__(self) -> None:
-        self._times = 0
-        self._since = self._now = 0.0
-
-    def __call__(self, happened: bool, now: float) -> None:
-        if not happened:
-            self._times = 0
-            return
-        if not self._times:
-            self._since = now
-        self._times += 1
-        self._now = now
-
-    @property
-    def persists(self) -> bool:
-        return (
-            self._times >= PERSISTENT_TIMES
-            and self._now - self._since >= PERSISTENT_SECONDS
-        )
 
 
 def _create_task(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -116,7 +72,6 @@ class Cluster:
     ) -> None:
         """Prepare; nothing is asked before `start`."""
         self.link = LinkState.CONNECTING
-        self.latency: float | None = None
         self.version = ""
         self.error: KubeError | None = None
         self._client = client
@@ -128,27 +83,22 @@ class Cluster:
         self._sleep = sleep
         self._random = random
         self._create_task = create_task
+        self._gone = Gone(client)
+        self._probe = Probe(client, clock)
         self._stores: dict[Kind, dict[Key, Record]] = {kind: {} for kind in kinds}
         self._reflectors = [
             self._reflector(kind, namespace)
             for kind, namespaces in kinds.items()
             for namespace in ((None,) if namespaces is None else namespaces)
         ]
-        self._tasks: dict[Reflector, asyncio.Task[None]] = {}
-        self._crashed: dict[Reflector, float] = {}
+        self._running = Running(self._reflectors, clock=clock, create_task=create_task)
         self._supervisor: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._settled = asyncio.Event()
         self._changes: dict[Kind, set[Key]] = {}
-        self._deleted: set[tuple[Kind, Key]] = set()
         self._told = self.link
         self._flushing = False
-        self._probing = asyncio.Lock()
-        self._probed_at = clock() - CHECK_EVERY
-        self._answer = _Answer.NONE
-        self._probe_error: KubeError | None = None
-        self._refused = _Series()
-        self._unauthorized = _Series()
+        self._unauthorized = Series()
         self._doubt_since: float | None = None
         self._lost_at: float | None = None
         self._review_at = 0.0
@@ -160,7 +110,7 @@ class Cluster:
             namespace,
             on_change=self._changed,
             on_phase=self._judge,
-            ready=self._ready,
+            ready=self._probe.ready,
             store=self._stores[kind],
             clock=self._clock,
             sleep=self._sleep,
@@ -190,6 +140,11 @@ class Cluster:
         """How many seconds ago a collection was last read as a whole; None if none was."""
         last = max((one.read_at for one in self._reflectors), default=float("-inf"))
         return None if last == float("-inf") else max(0.0, self._clock() - last)
+
+    @property
+    def latency(self) -> float | None:
+        """How long the server took to say that it is ready, in seconds; None before it did."""
+        return self._probe.latency
 
     @property
     def synced(self) -> bool:
@@ -230,7 +185,7 @@ class Cluster:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
             self._supervisor = None
-        await self._hold()
+        await self._running.stop()
         self._changes = {}
         self._told = self.link
 
@@ -250,50 +205,17 @@ class Cluster:
 
         Where nothing may be asked (the role went with its namespace) a DELETED event is enough.
         """
-        collection = path(ref.kind, ref.namespace)
-        try:
-            await self._client.get(ref)
-        except NotFound:
-            asked = {"limit": "1"}
-        except Forbidden:
-            # The account may list but not get.
-            asked = {"fieldSelector": f"metadata.name={ref.name}"}
-            if (ref.kind, ref.key) in self._deleted:
-                return True
-        except KubeError:
-            return False
-        else:
-            return False
-        try:
-            page = decode_page(
-                await self._client.request("GET", collection, params=asked)
-            )
-        except KubeError:
-            return False
-        return "limit" in asked or not page.objects
+        return await self._gone.confirm(ref)
 
     # Telling
 
     def _changed(self, kind: Kind, keys: set[Key], replaced: bool) -> None:
-        if kind in _LASTING:
-            self._note_deleted(kind, keys, replaced)
+        self._gone.note(kind, keys, self._stores[kind], replaced)
         if (waiting := self._changes.get(kind)) is None:
             self._changes[kind] = keys
         else:
             waiting |= keys
         self._tell()
-
-    def _note_deleted(self, kind: Kind, keys: set[Key], replaced: bool) -> None:
-        """Remember which objects a watch, not a complete read, said to be gone."""
-        if len(self._deleted) > MANY:
-            self._deleted.clear()
-        if replaced and not self._deleted:
-            return
-        for key in keys:
-            if replaced or key in self._stores[kind]:
-                self._deleted.discard((kind, key))
-            else:
-                self._deleted.add((kind, key))
 
     def _tell(self) -> None:
         if not self._flushing:
@@ -351,7 +273,7 @@ class Cluster:
             self._tell()
 
     async def _supervise(self) -> None:
-        self._release()
+        self._running.start()
         known_version = False
         while True:
             await self._wait()
@@ -362,7 +284,7 @@ class Cluster:
             if self._clock() >= self._review_at:
                 await self._look_round()
             known_version &= self.link is LinkState.UP
-            self._start_crashed()
+            self._running.start_crashed()
 
     async def _wait(self) -> None:
         """Wait until there is something to do."""
@@ -382,11 +304,11 @@ class Cluster:
 
     async def _check(self) -> None:
         """Find out whether failing collections mean that the link is lost."""
-        answer = await self._ask()
+        answer = await self._probe.ask()
         errors = self._failing()
         if not errors or self._doubt_since is None:
             return
-        if answer is _Answer.NONE or answer is _Answer.UNAUTHORIZED:
+        if answer is Answer.NONE or answer is Answer.UNAUTHORIZED:
             await self._wait_until_ready()
             return
         refused = all(isinstance(error, Unauthorized) for error in errors)
@@ -405,55 +327,26 @@ class Cluster:
         """Let go of everything, and begin anew as soon as the server is ready."""
         began = self._clock()
         hold = True
-        while self._answer is not _Answer.READY:
+        while self._probe.answer is not Answer.READY:
             now = self._clock()
-            refused = self._answer is _Answer.UNAUTHORIZED
+            refused = self._probe.answer is Answer.UNAUTHORIZED
             self._unauthorized(refused, now)
             unauthorized = refused and self._is_unauthorized()
             self._lose(
                 LinkState.UNAUTHORIZED if unauthorized else LinkState.DOWN,
-                self._probe_error or KubeError("not ready"),
+                self._probe.error or KubeError("not ready"),
             )
             if hold:
-                await self._hold()
+                await self._running.stop()
                 hold = False
             soon = now - began < LATER and not unauthorized
             delay = PROBE_DELAY_SOON if soon else PROBE_DELAY_LATER
             await self._sleep(delay * (1 + self._random() / 4))
-            await self._ask()
+            await self._probe.ask()
         self._doubt_since = None
-        self._release()
+        self._running.start()
 
     # Asking the server
-
-    async def _ready(self) -> bool:
-        return await self._ask() is _Answer.READY
-
-    async def _ask(self) -> _Answer:
-        """Probe the server, or return the answer of a moment ago."""
-        async with self._probing:
-            if self._clock() - self._probed_at >= CHECK_EVERY:
-                self._answer = await self._probe()
-                self._probed_at = self._clock()
-            return self._answer
-
-    async def _probe(self) -> _Answer:
-        began = self._clock()
-        self._probe_error = None
-        try:
-            await self._client.request("GET", "/readyz", timeout=PROBE_TIMEOUT)
-        except KubeError as error:
-            self._probe_error = error
-            self._refused(isinstance(error, Forbidden | NotFound), self._clock())
-            if isinstance(error, Unauthorized):
-                return _Answer.UNAUTHORIZED
-            if not isinstance(error, Forbidden | NotFound):
-                return _Answer.NONE
-            # Some clusters let nobody ask; but right after a restart it is refused to everybody.
-            return _Answer.READY if self._refused.persists else _Answer.REFUSED
-        self.latency = self._clock() - began
-        self._refused(False, self._clock())
-        return _Answer.READY
 
     async def _read_version(self) -> bool:
         try:
@@ -469,13 +362,13 @@ class Cluster:
     async def _look_round(self) -> None:
         """Ask what the account may do now; open watches outlive rights."""
         self._review_at = self._clock() + self._review_pause()
-        await self._ask()
+        await self._probe.ask()
         if self._review is None:
             return
         try:
             access = await self._review()
         except Unauthorized:
-            if await self._ask() is _Answer.UNAUTHORIZED:
+            if await self._probe.ask() is Answer.UNAUTHORIZED:
                 await self._wait_until_ready()
             return
         except KubeError as error:
@@ -487,55 +380,9 @@ class Cluster:
                 for verb in ("list", "watch")
             )
             if readable is (reflector.phase is Phase.DENIED):
-                await self._stop_reflector(reflector)
-                self._start_reflector(reflector)
+                await self._running.restart(reflector)
         if self._on_access is not None:
             self._on_access(access)
-
-    # Reflectors' tasks
-
-    def _release(self) -> None:
-        # All of them first: else the first to be read would find the others as they were long ago.
-        for reflector in self._reflectors:
-            reflector.renew()
-        for number, reflector in enumerate(self._reflectors):
-            self._start_reflector(reflector, number * BETWEEN_STARTS)
-
-    def _start_reflector(self, reflector: Reflector, delay: float = 0) -> None:
-        name = f"home_cluster {path(reflector.kind, reflector.namespace)}"
-        task = self._create_task(reflector.run(delay), name)
-        task.add_done_callback(self._ended)
-        self._tasks[reflector] = task
-        self._crashed.pop(reflector, None)
-
-    async def _stop_reflector(self, reflector: Reflector) -> None:
-        task = self._tasks.pop(reflector)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    async def _hold(self) -> None:
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Never let a collection stand still unnoticed."""
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        _LOGGER.error("Unexpected error in %s", task.get_name(), exc_info=error)
-        for reflector, other in self._tasks.items():
-            if other is task:
-                self._crashed[reflector] = self._clock() + START_AGAIN
-                reflector.give_up(KubeError("an unexpected error, see the log"))
-
-    def _start_crashed(self) -> None:
-        for reflector, when in list(self._crashed.items()):
-            if reflector not in self._tasks:
-                del self._crashed[reflector]
-            elif self._clock() >= when:
-                self._start_reflector(reflector)
 
 
 def _said(error: KubeError) -> str:

@@ -6,7 +6,11 @@ import types
 
 import pytest
 
-from custom_components.home_cluster.kube import cluster as cluster_module, reflector
+from custom_components.home_cluster.kube import (
+    cluster as cluster_module,
+    gone,
+    reflector,
+)
 
 from . import follow, test_cluster, test_faults, test_reflector
 from .fuzz import story
@@ -44,7 +48,7 @@ def with_patches(test: Callable[[pytest.MonkeyPatch], None]) -> None:
         test(patch)
 
 
-R, C = reflector, cluster_module
+R, C, G = reflector, cluster_module, gone
 MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
     "accepts a partial beginning": (
         R,
@@ -174,7 +178,7 @@ MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
     ),
     "takes one broken stream for a loss": (
         C,
-        "if answer is _Answer.NONE or answer is _Answer.UNAUTHORIZED:",
+        "if answer is Answer.NONE or answer is Answer.UNAUTHORIZED:",
         "if True:",
         test_cluster.test_one_broken_stream_is_no_loss,
     ),
@@ -205,7 +209,7 @@ MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
         ),
     ),
     "takes a 404 for absence": (
-        C,
+        G,
         '        except KubeError:\n            return False\n        return "limit" in asked',
         '        except KubeError:\n            return True\n        return "limit" in asked',
         test_cluster.test_absence_is_confirmed_only_by_a_server_that_knows,
@@ -243,6 +247,8 @@ def test_the_mistake_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     if module is R:
         monkeypatch.setattr(cluster_module, "Reflector", mutant.Reflector)
         monkeypatch.setattr(cluster_module, "Phase", mutant.Phase)
+    elif module is G:
+        monkeypatch.setattr(cluster_module, "Gone", mutant.Gone)
     else:
         monkeypatch.setattr(follow, "cluster_module", mutant)
         for word in ("UP", "DOWN", "UNAUTHORIZED"):
