@@ -175,6 +175,17 @@ class Inside:
             )
         return took
 
+    async def until_gone(self, *workloads: Workload, timeout: float = 30) -> None:
+        """Wait until there is no device of these workloads any more. Raises Miss."""
+        paths = {workload.path for workload in workloads}
+
+        async def gone() -> bool:
+            return paths.isdisjoint(await self.devices())
+
+        await self.until(
+            f"no device of {', '.join(sorted(paths))} is left", gone, timeout=timeout
+        )
+
     async def until(self, what: str, condition: Any, *, timeout: float = 30) -> float:
         """Wait for an asynchronous condition; the seconds it took. Raises Miss if it never holds."""
         start = time.monotonic()

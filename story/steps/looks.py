@@ -91,7 +91,7 @@ async def _what_is_wrong(stage: Stage, german: Inside, notes: Notes) -> None:
         finally:
             await stage.witness.delete(mixer)
         for inside in (german, await stage.connected()):
-            await _until_gone(inside, mixer)
+            await inside.until_gone(mixer)
     told = f"{said.get('message')} {said.get('advice')}"
     notes.ha(f"{told} ({said.get('details')})")
     notes.witness(f"ready pods of the mixer: {sum(pod.ready for pod in pods)}")
@@ -101,15 +101,6 @@ async def _what_is_wrong(stage: Stage, german: Inside, notes: Notes) -> None:
         and said.get("details"),
         f"in a German house it is told so: {dict(said)}",
     )
-
-
-async def _until_gone(inside: Inside, workload: Workload) -> None:
-    """Wait until there is no device of it any more."""
-
-    async def away() -> bool:
-        return workload.path not in await inside.devices()
-
-    await inside.until(f"{workload.path} is gone", away, timeout=30)
 
 
 async def _words(inside: Inside, language: str) -> dict[str, str]:

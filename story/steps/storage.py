@@ -52,11 +52,7 @@ async def storage(stage: Stage, notes: Notes) -> None:
             await asyncio.to_thread(
                 faults.remove_small_volume, stage.cluster, node, _VOLUME
             )
-
-        async def gone() -> bool:
-            return _FREEZER.path not in await inside.devices()
-
-        await inside.until("the freezer is gone again", gone, timeout=30)
+        await inside.until_gone(_FREEZER)
 
 
 async def _is_told(inside: Inside, notes: Notes, node: str) -> None:

@@ -111,11 +111,7 @@ async def _why(stage: Stage, inside: Inside, notes: Notes) -> None:
             )
         finally:
             await stage.witness.delete(_TOASTER)
-
-        async def gone() -> bool:
-            return _TOASTER.path not in await inside.devices()
-
-        await inside.until("the toaster is gone again", gone, timeout=30)
+        await inside.until_gone(_TOASTER)
 
 
 STEPS: Final = (

@@ -128,12 +128,7 @@ async def four_ways_to_fail(stage: Stage, notes: Notes) -> None:
             )
         )
         await _remove(stage, list(workloads.values()))
-        gone = {workload.path for workload in workloads.values()}
-
-        async def away() -> bool:
-            return not gone & set(await inside.devices())
-
-        await inside.until("the four devices are gone again", away, timeout=10)
+        await inside.until_gone(*workloads.values(), timeout=10)
 
 
 async def _named(
