@@ -174,7 +174,7 @@ def test_no_policy_is_without_its_binding_and_no_binding_without_its_policy() ->
     for each in bindings:
         assert each["spec"]["validationActions"] == ["Deny"]
         # Everywhere: a namespace that is not listed would not be held.
-        assert "matchResources" not in each["spec"]
+        assert ("matchResources" in each["spec"]) == ("paramRef" in each["spec"])
 
 
 @pytest.mark.parametrize("policies", [True, False])
@@ -206,6 +206,23 @@ def test_jobs_are_held_to_the_cron_jobs_of_the_house() -> None:
     policy = render(HOUSE).one("ValidatingAdmissionPolicy", "home-run")
     known = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
     assert known["known"] == "['home-lighting/home-nightly']"
+
+
+def test_other_peoples_jobs_are_not_in_the_way() -> None:
+    # Where a binding with parameters finds none, the API server asks no policy whose Job it is.
+    house = render(HOUSE)
+    binding = house.one("ValidatingAdmissionPolicyBinding", "home-run-as-written")
+    (where,) = binding["spec"]["matchResources"]["namespaceSelector"][
+        "matchExpressions"
+    ]
+    assert where == {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": ["home-lighting"],
+    }
+    without = render({"zones": {"lighting": {}}})
+    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+        assert without.names(kind) == house.names(kind) - {"home-run-as-written"}
 
 
 def test_without_update_not_even_the_image_of_a_cron_job_is_free() -> None:

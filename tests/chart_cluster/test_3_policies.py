@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+import json
 from typing import Any, Final
 
 import pytest
@@ -309,3 +310,20 @@ def test_another_job_may_not(
     status, said = account.create(f"/apis/batch/v1/namespaces/{ZONE}/jobs", job)
     assert status == 422, said
     assert "Home Assistant" in said, said
+
+
+def test_other_peoples_jobs_are_let_be(visit: Visit, account: Account) -> None:
+    """Where the house has no CronJob, and in its own zones; Home Assistant's own are not."""
+    for namespace in ("kube-system", "home-lighting", ZONE):
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "chore", "namespace": namespace},
+            "spec": {"template": pod(restartPolicy="Never")},
+        }
+        jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        visit.cluster.api.request(
+            "POST", f"{jobs}?dryRun=All", json.dumps(job).encode()
+        )
+        status, said = account.create(jobs, job)
+        assert status in {403, 422}, said
