@@ -94,6 +94,14 @@ def test_one_file_makes_k3s_install_the_house(tmp_path: Path) -> None:
     assert spec["failurePolicy"] == "abort"
     assert yaml.safe_load(spec["valuesContent"]) == yaml.safe_load(values)
     assert "chart" not in spec
+    name = chart["metadata"]["name"]
+    page = PAGE.read_text()
+    assert f"logs job/helm-install-{name}`" in page
+    assert (
+        f"-n {spec['targetNamespace']} delete secret -l owner=helm,name={name},status=failed"
+        in page
+    )
+    assert f"-n {chart['metadata']['namespace']} delete helmchart {name}\n" in page
     # An object of the API server is at most some 1.5 MB.
     assert len(spec["chartContent"]) < 1_000_000
 
