@@ -26,7 +26,7 @@ from .errors import (
     Unreachable,
     Unreadable,
 )
-from .resources import path
+from .resources import UNMARKED, path
 from .schema import Key, Kind, Record
 from .wire import (
     Bookmark,
@@ -258,14 +258,15 @@ class Reflector:
     ) -> None:
         """Read a watch to its end; into `fresh` until the server says that it is complete."""
         shortest, longest = WATCH_SECONDS
+        seconds = int(shortest + (longest - shortest) * self._random())
         params = {
             "watch": "1",
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(
-                int(shortest + (longest - shortest) * self._random())
-            ),
+            "timeoutSeconds": str(seconds),
             **start,
         }
+        # Without bookmarks only the end that we asked for tells a quiet collection from a dead connection.
+        silence = seconds + SILENCE_AT_START if self.kind in UNMARKED else SILENCE
         lines = Lines()
         async with self._client.stream(
             self._path, params=params, silence=SILENCE_AT_START
@@ -274,7 +275,7 @@ class Reflector:
             asked = line_at = self._clock()
             while True:
                 # Only whole lines count: what drips without ever ending one is silent too.
-                limit = SILENCE if fresh is None else SILENCE_AT_START
+                limit = silence if fresh is None else SILENCE_AT_START
                 stream.silence = max(0.0, limit - (asked - line_at))
                 if not (data := await stream.read()):
                     break

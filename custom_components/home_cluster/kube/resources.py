@@ -30,6 +30,9 @@ RESOURCES: Final = {
     Kind.VOLUME: Resource("", "v1", "persistentvolumes", namespaced=False),
 }
 
+UNMARKED: Final = frozenset({Kind.EVENT})
+"""Kinds of which the API server keeps no cache: their watches bring no bookmark after the first."""
+
 
 def path(
     kind: Kind, namespace: str | None = None, name: str = "", subresource: str = ""

@@ -418,7 +418,10 @@ class ModelServer:
                     next_bookmark = (
                         end if now >= end - 2 else min(now + BOOKMARK_EVERY, end - 2)
                     )
-                    if not request.initial or self.watch_list is not None:
+                    # Events are served without a cache, and it is the cache that makes bookmarks.
+                    if kind is not Kind.EVENT and (
+                        not request.initial or self.watch_list is not None
+                    ):
                         yield self.bookmark(kind)
                     continue
                 try:

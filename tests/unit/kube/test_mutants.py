@@ -132,6 +132,12 @@ MUTANTS: dict[str, tuple[types.ModuleType, str, str, Callable[[], None]]] = {
         "1e9)",
         test_reflector.test_silence_is_noticed,
     ),
+    "takes a quiet collection without bookmarks for a dead connection": (
+        R,
+        "seconds + SILENCE_AT_START if self.kind in UNMARKED else SILENCE",
+        "SILENCE",
+        test_reflector.test_a_quiet_collection_without_bookmarks_is_left_in_peace,
+    ),
     "lets a dripping server pass for a living one": (
         R,
         "limit - (asked - line_at))",

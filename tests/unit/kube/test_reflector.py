@@ -11,6 +11,7 @@ from custom_components.home_cluster.kube.reflector import (
     READ_AGAIN,
     SILENCE,
     SILENCE_AT_START,
+    WATCH_SECONDS,
     Phase,
 )
 from custom_components.home_cluster.kube.schema import Key, Kind
@@ -406,6 +407,25 @@ def test_silence_is_noticed() -> None:
             followed.server.silent = True
             waited = await until(lambda: followed.reflector.phase is Phase.BACKOFF, 80)
             assert waited <= SILENCE
+
+    run(story())
+
+
+def test_a_quiet_collection_without_bookmarks_is_left_in_peace() -> None:
+    """As long as no Event happens its watch brings nothing, and that is no failure."""
+
+    async def story() -> None:
+        followed = Followed(Kind.EVENT)
+        followed.server.put(Kind.EVENT, "attic", "a", type="Warning")
+        async with following(followed):
+            await asyncio.sleep(3600)
+            assert followed.phases == [Phase.SYNCED]
+            assert len(followed.asked) <= 3600 / WATCH_SECONDS[0]
+            followed.server.put(Kind.EVENT, "attic", "b", type="Warning")
+            await until(followed.same, 1)
+            followed.server.silent = True
+            waited = await until(lambda: followed.reflector.phase is Phase.BACKOFF, 700)
+            assert waited <= WATCH_SECONDS[1] + SILENCE_AT_START
 
     run(story())
 
