@@ -539,17 +539,6 @@ def owned(home: RollingServer, **parts: Any) -> None:
             "k3s manifest fridge",
         ),
         (
-            {
-                "annotations": {
-                    "objectset.rio.cattle.io/owner-gvk": "helm.cattle.io/v1, Kind=HelmChart",
-                    "objectset.rio.cattle.io/owner-name": "home",
-                    "objectset.rio.cattle.io/owner-namespace": "kube-system",
-                }
-            },
-            "owned_by_k3s_helm_chart",
-            "k3s HelmChart kube-system/home",
-        ),
-        (
             {"ownerReferences": [BROKER]},
             "owned_by_operator",
             "Broker main",

@@ -13,9 +13,6 @@ _ARGO_INSTANCE: Final = "argocd.argoproj.io/instance"
 _KUSTOMIZATION: Final = "kustomize.toolkit.fluxcd.io"
 _FLUX_HELM: Final = "helm.toolkit.fluxcd.io"
 _K3S_NAME: Final = "objectset.rio.cattle.io/owner-name"
-_K3S_NAMESPACE: Final = "objectset.rio.cattle.io/owner-namespace"
-_K3S_KIND: Final = "objectset.rio.cattle.io/owner-gvk"
-_HELM_CHART: Final = "Kind=HelmChart"
 
 # On what our own chart makes: the image that its values asked for. The chart leaves another one alone.
 CHART_IMAGE: Final = f"{HINT_PREFIX}chart-image"
@@ -29,7 +26,6 @@ class Tool(StrEnum):
     ARGO = "argo_application"
     OPERATOR = "operator"
     HELM = "helm_release"
-    K3S_CHART = "k3s_helm_chart"
     K3S_MANIFEST = "k3s_manifest"
 
 
@@ -51,7 +47,6 @@ _WORDS: Final[Mapping[Tool, str]] = {
     Tool.ARGO: "Argo CD application ",
     Tool.OPERATOR: "",
     Tool.HELM: "Helm release ",
-    Tool.K3S_CHART: "k3s HelmChart ",
     Tool.K3S_MANIFEST: "k3s manifest ",
 }
 
@@ -60,7 +55,7 @@ def manager_of(described: Described) -> Manager | None:
     """Return who manages an object, None if nobody is known.
 
     A tool that reconciles all the time (Flux, Argo CD, an operator) is named before one that does
-    so only when asked (Helm).
+    so only when asked (Helm). What k3s' HelmChart makes bears Helm's marks only: its job runs plain Helm.
     """
     labels, annotations = described.labels, described.annotations
     both: Mapping[str, str] = {**annotations, **labels}
@@ -77,9 +72,6 @@ def manager_of(described: Described) -> Manager | None:
     if (owner := described.owner) is not None:
         return Manager(Tool.OPERATOR, f"{owner.kind} {owner.name}")
     if name := both.get(_K3S_NAME):
-        if both.get(_K3S_KIND, "").endswith(_HELM_CHART):
-            place = both.get(_K3S_NAMESPACE, "")
-            return Manager(Tool.K3S_CHART, _path(place, name))
         return Manager(Tool.K3S_MANIFEST, name)
     if name := annotations.get(_HELM_RELEASE):
         return Manager(Tool.HELM, _path(annotations.get(_HELM_NAMESPACE, ""), name))

@@ -67,7 +67,6 @@ _BY_TOOL: Final[Mapping[Tool, By]] = {
     Tool.ARGO: By.ARGO,
     Tool.OPERATOR: By.OPERATOR,
     Tool.HELM: By.HELM,
-    Tool.K3S_CHART: By.HELM,
     Tool.K3S_MANIFEST: By.K3S,
 }
 # The names that their requests bear.

@@ -58,16 +58,6 @@ from .world import deployment
             deployment(annotations={"objectset.rio.cattle.io/owner-name": "fridge"}),
             "k3s manifest fridge",
         ),
-        (
-            deployment(
-                annotations={
-                    "objectset.rio.cattle.io/owner-name": "home",
-                    "objectset.rio.cattle.io/owner-namespace": "kube-system",
-                    "objectset.rio.cattle.io/owner-gvk": "helm.cattle.io/v1, Kind=HelmChart",
-                }
-            ),
-            "k3s HelmChart kube-system/home",
-        ),
     ],
 )
 def test_names_the_tool_that_would_undo_a_change(workload: Workload, who: str) -> None:

@@ -22,8 +22,7 @@ KEPT_ANNOTATIONS: Final = (
     "kustomize.toolkit.fluxcd.io/",
     "helm.toolkit.fluxcd.io/",
     "autoscaling.keda.sh/",
-    "objectset.rio.cattle.io/id",
-    "objectset.rio.cattle.io/owner",
+    "objectset.rio.cattle.io/owner-name",
 )
 """Annotations that begin so are kept: our hints, and those of the tools that own objects."""
 
