@@ -265,7 +265,7 @@ class Reflector:
             "timeoutSeconds": str(seconds),
             **start,
         }
-        # Without bookmarks only the end that we asked for tells a quiet collection from a dead connection.
+        # Without bookmarks a quiet collection is like a dead connection, which the system has to notice.
         silence = seconds + SILENCE_AT_START if self.kind in UNMARKED else SILENCE
         lines = Lines()
         async with self._client.stream(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+import socket
 from ssl import CERT_REQUIRED, SSLContext
 import time
 from typing import Final
@@ -22,6 +23,9 @@ TIMEOUT: Final = 15.0
 CONNECT_TIMEOUT: Final = 5.0
 SILENCE: Final = 75.0
 _LIMITS: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
+# Where it is known: after so many seconds of stillness the system asks whether the other side lives, then so
+# often, so many times.
+_KEEP_ALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3))
 # How long fresh credentials that were refused are left alone.
 RENEW_PAUSE: Final = 10.0
 
@@ -130,6 +134,7 @@ class Transport:
         async with self._answer(
             credentials, "GET", path, params, None, JSON, silence
         ) as response:
+            _keep_alive(response)
             yield Stream(response, silence)
 
     @asynccontextmanager
@@ -222,6 +227,19 @@ class Transport:
             self._pause_until = self._clock() + RENEW_PAUSE
             self._renewed = await self._source.load(renew=True)
             return self._renewed
+
+
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """Have a connection that dies while it is still end with an error; aiohttp asks for no keep-alive."""
+    connection = response.connection
+    if connection is None or connection.transport is None:
+        return
+    if (found := connection.transport.get_extra_info("socket")) is None:
+        return
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE:
+        if (option := getattr(socket, name, None)) is not None:
+            found.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _body(response: aiohttp.ClientResponse, timeout: float, url: str) -> bytes:

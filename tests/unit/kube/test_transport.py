@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 import json
 import logging
+import os
 from pathlib import Path
 import socket
 from typing import Any
@@ -390,6 +391,17 @@ async def test_a_stream_that_breaks_is_no_end() -> None:
         with pytest.raises(Unreachable) as caught:
             await read_all(client, "/cut")
     assert caught.value.reason == "cut"
+
+
+async def test_the_system_asks_whether_a_still_stream_lives() -> None:
+    """Within half a minute: the kernel's timer of the connection says so."""
+    async with connected(lines) as (client, server), client.stream("/silent") as stream:
+        assert await stream.read()
+        port = f":{server.port:04X}"
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
+        ((timer, when),) = (row[5].split(":") for row in rows if row[2].endswith(port))
+        assert timer == "02"
+        assert 20 < int(when, 16) / os.sysconf("SC_CLK_TCK") <= 30
 
 
 async def test_a_silent_stream_is_given_up() -> None:
