@@ -154,11 +154,12 @@ class Peace(Part):
             self._undoing.forget(view.ref, setting)
             return
         scaling = view.autoscaler
-        of_scaler = None if scaling is None else (scaling.name, scaling.owner)
+        keda = scaling.scaled_object if scaling is not None else ""
+        of_scaler = None if scaling is None else (keda or scaling.name, scaling.owner)
         present = settings_of(view)[setting]
-        # At 0 an autoscaler rests: it leads neither there nor away.
-        scales = bool(
-            scaling and setting is Setting.REPLICAS and present and watch.wanted
+        # At 0 an autoscaler rests: it leads neither there nor away. KEDA does both.
+        scales = setting is Setting.REPLICAS and bool(
+            keda or (scaling and present and watch.wanted)
         )
         undoer = who_undid(record, writer, of_scaler, scales=scales)
         if (undoer is None or undoer.by is By.WRITER) and watch.undone < AGAIN:

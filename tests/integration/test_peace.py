@@ -163,6 +163,28 @@ async def test_an_autoscaler_is_named_where_nobody_signed_the_count(
     assert keys == (["undone_by_autoscaler"] if named else [])
 
 
+@pytest.mark.parametrize(("service", "before", "after"), [("off", 2, 1), ("on", 0, 0)])
+async def test_keda_is_named_at_0_too(
+    hass: HomeAssistant, home: LiveServer, service: str, before: int, after: int
+) -> None:
+    """It leads there and away, nobody signs for that, and its autoscaler may bear any name."""
+    maker = {"kind": "ScaledObject", "name": "cold", "uid": "k", "controller": True}
+    home.autoscaler("kitchen", "fridge", metadata={"ownerReferences": [maker]})
+    home.scale("deployments", "kitchen", "fridge", before)
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await call(hass, f"switch.turn_{service}", f"{FRIDGE}/power")
+    await until(hass, lambda: state(hass, f"{FRIDGE}/power") == service, service)
+    home.scale("deployments", "kitchen", "fridge", after)
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_keda"
+    words = issue.translation_placeholders
+    assert words is not None
+    assert words["owner"] == "cold"
+    assert "name: cold" in words["change"]
+
+
 async def test_peace_is_seen_when_the_setting_holds(
     hass: HomeAssistant, home: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

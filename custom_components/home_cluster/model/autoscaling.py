@@ -10,6 +10,8 @@ from .views import Reason, Scaling
 
 # A pod that has just started is not measured yet, and figures may be late: no problem before this.
 BLIND: Final = timedelta(seconds=150)
+# What KEDA makes its autoscalers from.
+SCALED_OBJECT: Final = "ScaledObject"
 # The autoscaler's own word for a count of 0: it rests on purpose.
 _RESTING: Final = "ScalingDisabled"
 # What waiting does not mend.
@@ -23,13 +25,15 @@ _NO_REQUEST: Final = "missing request for "
 
 def scaling(scaler: Autoscaler) -> Scaling:
     """Return what an autoscaler does."""
+    owner = scaler.owner
     return Scaling(
         name=scaler.name,
         minimum=scaler.minimum,
         maximum=scaler.maximum,
         current=scaler.current,
         desired=scaler.desired,
-        owner=scaler.owner.kind if scaler.owner is not None else "",
+        owner=owner.kind if owner is not None else "",
+        scaled_object=owner.name if owner and owner.kind == SCALED_OBJECT else "",
     )
 
 

@@ -10,6 +10,7 @@ import yaml
 from ..kube.resources import RESOURCES
 from ..kube.schema import Described, Kind, Ref
 from ..kube.writers import FieldPath, Writer
+from .autoscaling import SCALED_OBJECT
 from .owners import Tool, manager_of
 from .undoing import Setting, Value
 
@@ -37,7 +38,7 @@ class Undoer(NamedTuple):
     @property
     def words(self) -> str:
         """What people call it: "Flux Kustomization flux-system/apps"."""
-        return f"{_CALLED[self.by]} {self.name}".strip()
+        return f"{_CALLED[self.by]} {self.name}".strip() or "somebody else"
 
 
 _CALLED: Final[Mapping[By, str]] = {
@@ -80,7 +81,6 @@ _BY_WRITER: Final = (
 )
 _ODD: Final = re.compile(r"[^\w.:/@+ -]", re.ASCII)
 _PEOPLE: Final = ("kubectl", "k9s", "lens", "headlamp", "dashboard", "mozilla")
-_SCALED_OBJECT: Final = "ScaledObject"
 _CONTROLLERS: Final = "kube-controller-manager"
 
 
@@ -93,10 +93,11 @@ def who_undid(
 ) -> Undoer | None:
     """Return who set a field back.
 
-    `scaler` is the autoscaler's name and the kind of what made it; it `scales` if the field is its own
-    to set. No writer is kept of a count that no manifest ever named: it came by the subresource `scale`,
-    so from an autoscaler or a person. The writer that the API server names is believed before labels
-    are. None where only a person can be meant.
+    `scaler` is the autoscaler's name, or that of KEDA's object which made it, and the kind of what made
+    it; it `scales` if the field is its own to set. No writer is kept of a count that no manifest ever
+    named, or that was 0: it came by the subresource `scale`, so from an autoscaler or a person. The
+    writer that the API server names is believed before labels are. None where only a person can be
+    meant.
     """
     if writer is None:
         if not scales:
@@ -107,7 +108,7 @@ def who_undid(
     name = _plain(manager.name) if manager is not None else ""
     word = writer.manager.lower()
     if word == _CONTROLLERS and scaler is not None:
-        by = By.KEDA if scaler[1] == _SCALED_OBJECT else By.AUTOSCALER
+        by = By.KEDA if scaler[1] == SCALED_OBJECT else By.AUTOSCALER
         return Undoer(by, scaler[0])
     known = next((by for start, by in _BY_WRITER if word.startswith(start)), None)
     if known is By.KEDA:
@@ -142,8 +143,7 @@ def remedy(
         case By.FLUX_HELM:
             return _yaml(_ignored_by_flux(undoer, target, setting))
         case By.KEDA:
-            count = 1 if wanted is True else wanted
-            return _yaml(_paused(undoer, target, count))
+            return _yaml(_paused(undoer, target))
         case By.AUTOSCALER:
             return _yaml(_limits(undoer, target, wanted))
         case By.FLUX_KUSTOMIZATION if setting is Setting.IMAGE:
@@ -204,14 +204,15 @@ def _only_if_missing(target: Ref) -> dict[str, Any]:
     }
 
 
-def _paused(undoer: Undoer, target: Ref, count: Value) -> dict[str, Any]:
+def _paused(undoer: Undoer, target: Ref) -> dict[str, Any]:
+    # Not `paused-replicas`: that count KEDA sets again whenever it starts.
     return {
         "apiVersion": "keda.sh/v1alpha1",
-        "kind": _SCALED_OBJECT,
+        "kind": SCALED_OBJECT,
         "metadata": {
-            "name": undoer.name.removeprefix("keda-hpa-"),
+            "name": undoer.name,
             "namespace": target.namespace,
-            "annotations": {"autoscaling.keda.sh/paused-replicas": str(count)},
+            "annotations": {"autoscaling.keda.sh/paused": "true"},
         },
     }
 

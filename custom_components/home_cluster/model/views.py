@@ -145,7 +145,8 @@ class Hints:
 class Scaling:
     """What an autoscaler (HPA) does: its bounds, and the pods it has and wants.
 
-    `owner` is the kind of what made the autoscaler, "" if somebody did by hand or chart.
+    `owner` is the kind of what made the autoscaler, "" if somebody did by hand or chart; `scaled_object`
+    is its name if it is KEDA's.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Scaling:
     current: int
     desired: int
     owner: str = ""
+    scaled_object: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,3 +121,4 @@ def test_who_made_the_autoscaler_is_told() -> None:
     seen = workload_view(situation(deployment(), pod(), made)).autoscaler
     assert seen is not None
     assert (seen.owner, seen.current, seen.desired) == ("ScaledObject", 2, 3)
+    assert seen.scaled_object == "fridge"
