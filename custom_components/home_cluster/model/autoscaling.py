@@ -1,6 +1,7 @@
 """What an autoscaler (HPA) does to a workload, and when it cannot see what it scales by."""
 
 from datetime import timedelta
+import re
 from typing import Final
 
 from ..kube.schema import Autoscaler, Condition
@@ -20,6 +21,8 @@ _NO_METRICS: Final = (
     "the server is currently unable to handle the request",
     "no matches for kind",
 )
+# Each of these is served by a program of its own.
+_OTHER_API: Final = re.compile(r"\b(external|custom)\.metrics\.k8s\.io")
 _NO_REQUEST: Final = "missing request for "
 
 
@@ -74,6 +77,11 @@ def _cause(active: Condition) -> tuple[str, str]:
             f"Set a request for {what} on all containers of the device.",
         )
     if any(word in active.message for word in _NO_METRICS):
+        if (other := _OTHER_API.search(active.message)) is not None:
+            return (
+                f"gets no figures, because what serves the cluster's {other[1]} metrics is missing or down",
+                f"Check that it runs (KEDA's metrics server is one): kubectl get apiservices must say True of {other[0]}.",
+            )
         return (
             "gets no figures, because the cluster's metrics API is missing or down",
             "Check that the metrics server runs: kubectl top pods must answer.",

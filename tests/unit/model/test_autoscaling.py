@@ -24,6 +24,12 @@ NO_REQUEST = (
     "the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu "
     "in container agent of Pod fridge-abc-1"
 )
+NO_KEDA = (
+    "the HPA was unable to compute the replica count: unable to get external metric garden/s0-cron-Etc-UTC-00xxx-5923xxx/"
+    "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: drought-so,},MatchExpressions:"
+    "[]LabelSelectorRequirement{},}: unable to fetch metrics from external metrics API: the server is currently unable to "
+    "handle the request (get s0-cron-Etc-UTC-00xxx-5923xxx.external.metrics.k8s.io)"
+)
 TOO_NEW = (
     "the HPA was unable to compute the replica count: failed to get cpu utilization: did not receive metrics "
     "for targeted pods (pods might be unready)"
@@ -61,6 +67,7 @@ def active(
         (active("FailedGetContainerResourceMetric", "missing request for memory in container a", since=31), "scales by memory", "request for memory"),
         (active("FailedGetResourceMetric", "missing request for gpu x", since=31), "CPU or memory", "Set a request"),
         (active("FailedGetResourceMetric", TOO_NEW, since=151), "no figures to scale by", "describe hpa"),
+        (active("FailedGetExternalMetric", NO_KEDA, since=31), "external metrics is missing or down", "external.metrics.k8s.io"),
         (active("FailedGetExternalMetric", "no such queue", since=151), "no figures to scale by", "describe hpa"),
         (active("InvalidMetricSourceType", "what?", since=151), "does not work", "describe hpa"),
     ],
