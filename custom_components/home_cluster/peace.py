@@ -18,7 +18,15 @@ from .kube.errors import KubeError
 from .kube.schema import Ref
 from .kube.writers import look_at
 from .model.owners import CHART_IMAGE
-from .model.remedies import FIELDS, By, Undoer, remedy, who_undid, writer_itself
+from .model.remedies import (
+    FIELDS,
+    By,
+    Undoer,
+    remedy,
+    told_as,
+    who_undid,
+    writer_itself,
+)
 from .model.situation import Undone
 from .model.undoing import LIMITS, Setting, Undoing, Value, edition_of, settings_of
 from .model.views import WorkloadView
@@ -180,7 +188,7 @@ class Peace(Part):
             self._issue(view.ref, setting),
             is_fixable=False,
             severity=ir.IssueSeverity.WARNING,
-            translation_key=f"undone_by_{undoer.by}",
+            translation_key=told_as(undoer, setting),
             translation_placeholders={
                 "device": view.name,
                 "object": f"{target.kind} {target.namespace}/{target.name}",

@@ -334,15 +334,19 @@ def install(home: LiveServer, image: str, writer: str, **hints: str) -> None:
 
 
 async def take_back(
-    hass: HomeAssistant, home: LiveServer, entry: MockConfigEntry, **hints: str
+    hass: HomeAssistant,
+    home: LiveServer,
+    entry: MockConfigEntry,
+    writer: str = "helm",
+    **hints: str,
 ) -> None:
-    """Install a new image from here, and have Helm bring the old one back."""
+    """Install a new image from here, and have somebody bring the old one back."""
     hub = entry.runtime_data
     ref = next(one for one in hub.workloads if one.name == "fridge")
     hub.commanded(ref, Setting.IMAGE, NEW)
     install(home, NEW, "home-cluster", **hints)
     await until(hass, lambda: hub.workloads[ref].image == NEW, "the new image")
-    install(home, OLD, "helm", **hints)
+    install(home, OLD, writer, **hints)
     await until(hass, lambda: hub.workloads[ref].image == OLD, "the old image")
 
 
@@ -358,6 +362,18 @@ async def test_an_image_is_watched(hass: HomeAssistant, home: LiveServer) -> Non
     change = issue.translation_placeholders["change"]
     assert f"- image: {OLD}" in change
     assert f"- image: {NEW}" in change
+
+
+async def test_flux_is_to_leave_the_image_alone(
+    hass: HomeAssistant, home: LiveServer
+) -> None:
+    """No manifest can leave an image out: so the repair has other words."""
+    entry = entry_for(home)
+    await set_up(hass, entry)
+    await take_back(hass, home, entry, "kustomize-controller")
+    await until(hass, lambda: repairs(hass), "the repair")
+    (issue,) = repairs(hass)
+    assert issue.translation_key == "undone_by_flux_kustomization_image"
 
 
 async def test_our_own_chart_may_name_another_image(

@@ -15,7 +15,8 @@ from custom_components.home_cluster.figures import FIGURES
 from custom_components.home_cluster.mending import CREDENTIAL, IN_USE, STUCK_POD, WEDGED
 from custom_components.home_cluster.model.happenings import What
 from custom_components.home_cluster.model.owners import Tool
-from custom_components.home_cluster.model.remedies import By
+from custom_components.home_cluster.model.remedies import By, Undoer, told_as
+from custom_components.home_cluster.model.undoing import Setting
 from custom_components.home_cluster.model.views import Reason, Status
 from custom_components.home_cluster.node_commands import NODE_ACTIONS, NODE_CAUSES
 from custom_components.home_cluster.number import LIMITS, NUMBERS, WATCHDOGS
@@ -148,7 +149,7 @@ def test_repairs_have_texts() -> None:
         WEDGED,
         CREDENTIAL,
         IN_USE,
-        *(f"undone_by_{by}" for by in By),
+        *(told_as(Undoer(by, ""), setting) for by in By for setting in Setting),
     }
     for words in EN["issues"].values():
         assert words["title"]

@@ -130,6 +130,14 @@ def writer_itself(writer: Writer | None) -> Undoer:
     return Undoer(By.WRITER, _plain(writer.manager) if writer is not None else "")
 
 
+def told_as(undoer: Undoer, setting: Setting) -> str:
+    """Return the key of the repair: an image that a manifest must name needs other words of Flux."""
+    key = f"undone_by_{undoer.by}"
+    if undoer.by is By.FLUX_KUSTOMIZATION and setting is Setting.IMAGE:
+        return f"{key}_image"
+    return key
+
+
 def remedy(
     undoer: Undoer, target: Ref, setting: Setting, present: Value, wanted: Value
 ) -> str:
@@ -147,7 +155,7 @@ def remedy(
         case By.AUTOSCALER:
             return _yaml(_limits(undoer, target, wanted))
         case By.FLUX_KUSTOMIZATION if setting is Setting.IMAGE:
-            return _yaml(_only_if_missing(target))
+            return _yaml(_ignored_by_kustomization(undoer, target))
         case By.OPERATOR | By.WRITER:
             return ""
         case _:
@@ -180,8 +188,7 @@ def _ignored_by_argo(undoer: Undoer, target: Ref, setting: Setting) -> dict[str,
 
 
 def _ignored_by_flux(undoer: Undoer, target: Ref, setting: Setting) -> dict[str, Any]:
-    field = FIELDS[setting]
-    pointer = "/" + "/".join("0" if part == "*" else part for part in field)
+    pointer = _pointer(setting)
     which = {"kind": str(target.kind), "name": target.name}
     return {
         "apiVersion": "helm.toolkit.fluxcd.io/v2",
@@ -191,17 +198,22 @@ def _ignored_by_flux(undoer: Undoer, target: Ref, setting: Setting) -> dict[str,
     }
 
 
-def _only_if_missing(target: Ref) -> dict[str, Any]:
-    group, version = RESOURCES[target.kind].group, RESOURCES[target.kind].version
-    return {
-        "apiVersion": f"{group}/{version}",
+def _ignored_by_kustomization(undoer: Undoer, target: Ref) -> dict[str, Any]:
+    which = {
         "kind": str(target.kind),
-        "metadata": {
-            "name": target.name,
-            "namespace": target.namespace,
-            "annotations": {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"},
-        },
+        "namespace": target.namespace,
+        "name": target.name,
     }
+    return {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": _named(undoer.name),
+        "spec": {"ignore": [{"paths": [_pointer(Setting.IMAGE)], "target": which}]},
+    }
+
+
+def _pointer(setting: Setting) -> str:
+    return "/" + "/".join("0" if part == "*" else part for part in FIELDS[setting])
 
 
 def _paused(undoer: Undoer, target: Ref) -> dict[str, Any]:

@@ -8,7 +8,13 @@ import yaml
 
 from custom_components.home_cluster.kube.schema import Kind, Owner, Ref
 from custom_components.home_cluster.kube.writers import Writer
-from custom_components.home_cluster.model.remedies import By, Undoer, remedy, who_undid
+from custom_components.home_cluster.model.remedies import (
+    By,
+    Undoer,
+    remedy,
+    told_as,
+    who_undid,
+)
 from custom_components.home_cluster.model.undoing import Setting, Value
 
 from .world import deployment
@@ -178,12 +184,33 @@ def test_the_line_is_taken_out(by: By) -> None:
     assert change(by, "a", Setting.NODES, True, False)[-1] == ("-      nodeSelector: …")
 
 
-def test_flux_leaves_alone_what_it_makes_once() -> None:
-    found = change(By.FLUX_KUSTOMIZATION, "a/b", Setting.IMAGE, "a:1", "a:2")
-    assert found["metadata"]["annotations"] == {
-        "kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"
+def test_flux_leaves_the_image_alone_and_applies_the_rest() -> None:
+    found = change(
+        By.FLUX_KUSTOMIZATION, "flux-system/apps", Setting.IMAGE, "a:1", "a:2"
+    )
+    assert found["kind"] == "Kustomization"
+    assert found["metadata"] == {"name": "apps", "namespace": "flux-system"}
+    (ignored,) = found["spec"]["ignore"]
+    assert ignored["paths"] == ["/spec/template/spec/containers/0/image"]
+    assert ignored["target"] == {
+        "kind": "Deployment",
+        "namespace": "kitchen",
+        "name": "fridge",
     }
-    assert (found["apiVersion"], found["kind"]) == ("apps/v1", "Deployment")
+
+
+@pytest.mark.parametrize(
+    ("by", "setting", "key"),
+    [
+        (By.FLUX_KUSTOMIZATION, Setting.IMAGE, "undone_by_flux_kustomization_image"),
+        (By.FLUX_KUSTOMIZATION, Setting.REPLICAS, "undone_by_flux_kustomization"),
+        (By.HELM, Setting.IMAGE, "undone_by_helm"),
+    ],
+)
+def test_of_an_image_flux_is_told_of_in_other_words(
+    by: By, setting: Setting, key: str
+) -> None:
+    assert told_as(Undoer(by, "a"), setting) == key
 
 
 def test_an_image_is_changed_where_it_is_written() -> None:
