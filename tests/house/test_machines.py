@@ -247,6 +247,8 @@ async def test_an_autoscaler_that_undoes_a_count_is_named_with_its_mend(
     assert (words["device"], words["owner"]) == (FAN.name, FAN.name)
     assert words["object"] == f"Deployment {ZONE}/{FAN.name}"
     await inside.until_said(FAN, "reason", "undone_by_owner", timeout=60)
+    # Else the first of two that is ready would pass for the one that is left.
+    await inside.until_ready(FAN, 2)
     mend = words["change"].removeprefix("```yaml\n").removesuffix("\n```")
     await asyncio.to_thread(
         household.cluster.kubectl,
